@@ -1,0 +1,349 @@
+"""The view (all state the core reads) and changes (all it answers), joined by a draft that overlays one on the other.
+
+The core never touches the view: it reads and writes a `Draft`, which keeps what it writes to itself, so that a batch
+sees its own earlier changes and a failed commit leaves nothing behind. The writer stores the draft's changes and then
+calls `View.apply`. Order never depends on the order of insertion: what is looked up by an index comes sorted by key,
+or one batch and many would differ.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left, insort
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from watcher.model.evidence import EvidenceRequest
+from watcher.model.identity import AlertKey, MemberKey
+from watcher.model.observations import Scope
+from watcher.model.state import (
+    Alert,
+    Attempt,
+    ContainerHistory,
+    Decision,
+    Group,
+    Member,
+    Meta,
+    OutboxRow,
+    PodState,
+    ScopeState,
+    Told,
+    ToldKey,
+    Transition,
+)
+
+K = TypeVar("K", bound=Any)
+V = TypeVar("V")
+Index = Callable[[V], "Hashable | None"]
+
+
+class Rank:
+    """In which order timers of one instant run."""
+
+    WINDOW = 0
+    MEMBER = 1
+    ALERT = 2
+    GROUP = 3
+
+
+Timer = tuple[datetime, int, Any]
+"""(due, rank, key)"""
+
+
+class Table(Generic[K, V]):
+    """Rows by key, with indexes and, where rows are timers, their due times."""
+
+    def __init__(
+        self,
+        indexes: Mapping[str, Index[V]] | None = None,
+        timer: tuple[int, Callable[[V], datetime | None]] | None = None,
+    ) -> None:
+        self.rows: dict[K, V] = {}
+        self.indexes = dict(indexes or {})
+        self.timer = timer
+        self._by: dict[str, dict[Hashable, set[K]]] = {
+            name: {} for name in self.indexes
+        }
+        self.timers: list[Timer] = []
+
+    def put(self, key: K, row: V) -> None:
+        old = self.rows.get(key)
+        self.rows[key] = row
+        for name, index in self.indexes.items():
+            before = index(old) if old is not None else None
+            after = index(row)
+            if before != after:
+                self._unindex(name, before, key)
+                if after is not None:
+                    self._by[name].setdefault(after, set()).add(key)
+        if self.timer is not None:
+            self._retime(key, old, row)
+
+    def drop(self, key: K) -> None:
+        old = self.rows.pop(key, None)
+        if old is None:
+            return
+        for name, index in self.indexes.items():
+            self._unindex(name, index(old), key)
+        if self.timer is not None:
+            self._retime(key, old, None)
+
+    def keys_by(self, name: str, value: Hashable) -> Iterable[K]:
+        return self._by[name].get(value, ())
+
+    def _unindex(self, name: str, value: Hashable | None, key: K) -> None:
+        keys = self._by[name].get(value) if value is not None else None
+        if keys is not None:
+            keys.discard(key)
+            if not keys:
+                del self._by[name][value]
+
+    def _retime(self, key: K, old: V | None, new: V | None) -> None:
+        assert self.timer is not None
+        rank, due_of = self.timer
+        before = due_of(old) if old is not None else None
+        after = due_of(new) if new is not None else None
+        if before == after:
+            return
+        if before is not None:
+            del self.timers[bisect_left(self.timers, (before, rank, key))]
+        if after is not None:
+            insort(self.timers, (after, rank, key))
+
+
+class Overlay(Generic[K, V]):
+    """A table with a draft's own changes on top; reads see them, the table below does not."""
+
+    def __init__(self, base: Table[K, V]) -> None:
+        self._base = base
+        self.changed: dict[K, V | None] = {}
+        self._own: Table[K, V] = Table(base.indexes)
+        self._heap: list[Timer] = []
+        self._next = 0
+
+    def get(self, key: K) -> V | None:
+        if key in self.changed:
+            return self.changed[key]
+        return self._base.rows.get(key)
+
+    def put(self, key: K, row: V) -> None:
+        if self.get(key) is row:
+            return
+        self.changed[key] = row
+        self._own.put(key, row)
+        if self._base.timer is not None:
+            rank, due_of = self._base.timer
+            due = due_of(row)
+            if due is not None:
+                heapq.heappush(self._heap, (due, rank, key))
+
+    def drop(self, key: K) -> None:
+        if self.get(key) is not None:
+            self.changed[key] = None
+            self._own.drop(key)
+
+    def by(self, name: str, value: Hashable) -> list[V]:
+        """Rows of one index value, sorted by key."""
+        keys = [
+            key for key in self._base.keys_by(name, value) if key not in self.changed
+        ]
+        keys.extend(self._own.keys_by(name, value))
+        keys.sort()
+        rows = (self.get(key) for key in keys)
+        return [row for row in rows if row is not None]
+
+    def all(self) -> Iterator[V]:
+        """Every row, in no particular order; do not change the table while iterating."""
+        for key, row in self._base.rows.items():
+            if key not in self.changed:
+                yield row
+        yield from self._own.rows.values()
+
+    def first_timer(self) -> Timer | None:
+        """The earliest timer, or None."""
+        timers = self._base.timers
+        while self._next < len(timers) and timers[self._next][2] in self.changed:
+            self._next += 1
+        while self._heap and not self._valid(self._heap[0]):
+            heapq.heappop(self._heap)
+        candidates = []
+        if self._next < len(timers):
+            candidates.append(timers[self._next])
+        if self._heap:
+            candidates.append(self._heap[0])
+        return min(candidates) if candidates else None
+
+    def _valid(self, timer: Timer) -> bool:
+        assert self._base.timer is not None
+        row = self.changed.get(timer[2])
+        return row is not None and self._base.timer[1](row) == timer[0]
+
+
+def _member_pod(row: Member) -> str:
+    return row.key.subject.uid
+
+
+class View:
+    """All state in memory. The core reads it through a draft; only the writer applies changes to it."""
+
+    def __init__(self) -> None:
+        self.meta = Meta()
+        self.scopes: Table[Scope, ScopeState] = Table()
+        self.pods: Table[str, PodState] = Table(
+            {
+                "name": lambda p: (p.namespace, p.name),
+                "workload": lambda p: p.workload,
+                "failed": lambda p: p.workload if p.failed else None,
+            },
+            (Rank.WINDOW, lambda p: p.due),
+        )
+        self.histories: Table[tuple[str, str], ContainerHistory] = Table(
+            {"uid": lambda h: h.uid}
+        )
+        self.members: Table[MemberKey, Member] = Table(
+            {
+                "uid": _member_pod,
+                "alert": lambda m: m.alert,
+                "workload": lambda m: m.workload,
+            },
+            (Rank.MEMBER, lambda m: m.due),
+        )
+        self.alerts: Table[AlertKey, Alert] = Table(
+            {
+                "workload": lambda a: a.workload,
+                "firing": lambda a: a.ends_at is None or None,
+            },
+            (Rank.ALERT, _alert_due),
+        )
+        self.groups: Table[str, Group] = Table({}, (Rank.GROUP, lambda g: g.due))
+        self.told: Table[ToldKey, Told] = Table(
+            {
+                "alert": lambda t: t.key.alert,
+                "message": lambda t: t.message,
+                "group": lambda t: t.group,
+            }
+        )
+        self.outbox: Table[str, OutboxRow] = Table({"group": lambda m: m.group})
+
+    def apply(self, changes: Changes) -> None:
+        """Take over what has been committed. Delivered and dead messages leave the memory."""
+        if changes.meta is not None:
+            self.meta = changes.meta
+        for table, rows in zip(self.tables(), changes.tables(), strict=True):
+            for key, row in rows.items():
+                if row is None:
+                    table.drop(key)
+                else:
+                    table.put(key, row)
+
+    def tables(self) -> tuple[Table[Any, Any], ...]:
+        """In the order of `Changes.tables`."""
+        return (
+            self.scopes, self.pods, self.histories, self.members, self.alerts, self.groups, self.told, self.outbox,
+        )  # fmt: skip
+
+    def next_due(self) -> datetime | None:
+        """When the core wants to be asked again. The gate (streams not yet synced) is the core's own affair."""
+        firsts = [table.timers[0][0] for table in self.tables() if table.timers]
+        return min(firsts) if firsts else None
+
+
+def _alert_due(alert: Alert) -> datetime | None:
+    if alert.settle_at is not None:
+        return alert.settle_at
+    return alert.vacant_until
+
+
+class Changes(msgspec.Struct, kw_only=True):
+    """What the core answers. A row is a new value; None drops it. `pods` are memory only, all else is stored.
+
+    `outbox` rows that leave the queue are put with their final state; the writer stores them and drops them from
+    the view (`finished`). The history (transitions, decisions, attempts) is appended.
+    """
+
+    meta: Meta | None = None
+    scopes: dict[Scope, ScopeState | None] = {}
+    pods: dict[str, PodState | None] = {}
+    histories: dict[tuple[str, str], ContainerHistory | None] = {}
+    members: dict[MemberKey, Member | None] = {}
+    alerts: dict[AlertKey, Alert | None] = {}
+    groups: dict[str, Group | None] = {}
+    told: dict[ToldKey, Told | None] = {}
+    outbox: dict[str, OutboxRow | None] = {}
+    """None: it left the queue; its final row is in `finished`."""
+    finished: list[OutboxRow] = []
+    transitions: list[Transition] = []
+    decisions: list[Decision] = []
+    attempts: list[Attempt] = []
+    fetch: list[EvidenceRequest] = []
+
+    def tables(self) -> tuple[dict[Any, Any], ...]:
+        """In the order of `View.tables`."""
+        return (
+            self.scopes, self.pods, self.histories, self.members, self.alerts, self.groups, self.told, self.outbox,
+        )  # fmt: skip
+
+    @property
+    def durable(self) -> bool:
+        """Whether anything has to be committed. A healthy pod changes nothing that is stored."""
+        return bool(
+            self.scopes or self.histories or self.members or self.alerts or self.groups or self.told or self.outbox
+            or self.finished or self.transitions or self.decisions or self.attempts
+        )  # fmt: skip
+
+
+class Draft:
+    """What one call of the core reads and writes."""
+
+    def __init__(self, view: View) -> None:
+        self.meta = view.meta
+        self._meta_before = view.meta
+        self.scopes = Overlay(view.scopes)
+        self.pods = Overlay(view.pods)
+        self.histories = Overlay(view.histories)
+        self.members = Overlay(view.members)
+        self.alerts = Overlay(view.alerts)
+        self.groups = Overlay(view.groups)
+        self.told = Overlay(view.told)
+        self.outbox = Overlay(view.outbox)
+        self.finished: list[OutboxRow] = []
+        self.transitions: list[Transition] = []
+        self.decisions: list[Decision] = []
+        self.attempts: list[Attempt] = []
+        self.fetch: list[EvidenceRequest] = []
+        self._timed: tuple[Overlay[Any, Any], ...] = (
+            self.pods,
+            self.members,
+            self.alerts,
+            self.groups,
+        )
+
+    def first_timer(self) -> Timer | None:
+        """The earliest timer of all tables: by due time, then rank, then key."""
+        firsts = [
+            timer
+            for overlay in self._timed
+            if (timer := overlay.first_timer()) is not None
+        ]
+        return min(firsts, key=lambda timer: timer[:2]) if firsts else None
+
+    def changes(self) -> Changes:
+        return Changes(
+            meta=self.meta if self.meta is not self._meta_before else None,
+            scopes=self.scopes.changed,
+            pods=self.pods.changed,
+            histories=self.histories.changed,
+            members=self.members.changed,
+            alerts=self.alerts.changed,
+            groups=self.groups.changed,
+            told=self.told.changed,
+            outbox=self.outbox.changed,
+            finished=self.finished,
+            transitions=self.transitions,
+            decisions=self.decisions,
+            attempts=self.attempts,
+            fetch=self.fetch,
+        )

@@ -1,0 +1,281 @@
+"""What the core remembers between inputs: the rows of the view. Durable ones are stored by the store as they are.
+
+`pods` and the listing half of a scope live in memory only (the first list brings them back); everything else is a
+row in the store. `due` fields are the timers: the core asks to be woken by them, and they survive a restart.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from watcher.model.delivery import Outcome
+from watcher.model.evidence import Evidence
+from watcher.model.identity import AlertKey, MemberKey, Workload
+from watcher.model.kube import Pod
+from watcher.model.message import Notification
+from watcher.model.observations import Scope
+from watcher.model.signals import AnySignal
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base of what the view holds."""
+
+
+class ScopeState(Row, frozen=True, kw_only=True):
+    scope: Scope
+    known: bool = False
+    """It was synced at least once since this store exists: what it shows broken is news (stored)."""
+    synced: bool = False
+    """It was synced in this process (memory only)."""
+    forbidden: bool = False
+    listing: bool = False
+    generation: int = 0
+    """Counts lists; a pod of an older generation is gone when a list is complete."""
+
+
+class PodState(Row, frozen=True, kw_only=True):
+    """A pod in memory. `pod` (the narrow object) is kept only while something about it is not healthy."""
+
+    uid: str
+    namespace: str
+    name: str
+    workload: Workload
+    scope: Scope
+    generation: int
+    ready: bool = False
+    live: bool = True
+    """It can serve: not in a terminal phase and not being deleted."""
+    leaving: bool = False
+    """deletionTimestamp is set."""
+    failed: bool = False
+    """In phase Failed."""
+    pod: Pod | None = None
+    due: datetime | None = None
+    """When one of its signals' windowed fields next changes."""
+
+
+class Death(Row, frozen=True, kw_only=True):
+    """One death of a container. `ran_seconds` is None where nothing described it."""
+
+    at: datetime
+    ran_seconds: float | None = None
+
+
+class ContainerHistory(Row, frozen=True, kw_only=True):
+    """What is remembered of a container that died, or whose image could not be had. Stored."""
+
+    uid: str
+    container: str
+    namespace: str
+    pod: str
+    deaths: int = 0
+    """Deaths so far: restartCount, plus one while it is dead."""
+    last_id: str = ""
+    """Identity of the last described death: its containerID, else its finishedAt."""
+    recent: tuple[Death, ...] = ()
+    """Deaths of the last 6 h, oldest first, at most 100."""
+    oom_class: str = ""
+    """Of the last death: how it was an OOM kill; empty if it was none."""
+    image_cause: str = ""
+    image_text: str = ""
+    image_since: datetime | None = None
+    """When the present failure to pull began."""
+    failing_since: datetime | None = None
+    """When the present series of deaths began."""
+
+
+class MemberState(StrEnum):
+    PENDING = "pending"
+    FIRING = "firing"
+    HOLDING = "holding"
+
+
+class Member(Row, frozen=True, kw_only=True):
+    """One subject behind an alert, under one rule."""
+
+    key: MemberKey
+    alert: AlertKey
+    workload: Workload
+    state: MemberState
+    signal: AnySignal
+    since: datetime
+    """When the trouble began (the state's own beginning where the object tells it)."""
+    fired_at: datetime | None = None
+    due: datetime | None = None
+    """When `for` is over (pending) or when `keep_firing_for` is over (holding)."""
+    baseline: bool = False
+    leaving: bool = False
+    """Its pod is being deleted: it counts neither as failing nor as healthy."""
+    where: bool = True
+    """The last decided verdict."""
+    count: int = 1
+    """Occurrences or deaths since it began."""
+    explained_by: AlertKey | None = None
+
+
+class EndReason(StrEnum):
+    RECOVERED = "recovered"
+    DELETED = "deleted"
+    IDLE = "idle"
+    UNKNOWN = "unknown"
+    OUT_OF_SCOPE = "out_of_scope"
+    RULE_REMOVED = "rule_removed"
+    MOVED = "moved"
+    EXPIRED = "expired"
+
+
+class AlertState(StrEnum):
+    FIRING = "firing"
+    VACANT = "vacant"
+    ENDED = "ended"
+
+
+class Alert(Row, frozen=True, kw_only=True):
+    """One trouble of one workload. Labels are those of the moment it began to fire."""
+
+    key: AlertKey
+    workload: Workload
+    state: AlertState
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    fingerprint: str
+    starts_at: datetime
+    since: datetime
+    """When the trouble began; `starts_at` is when it began to fire."""
+    ends_at: datetime | None = None
+    end_reason: EndReason | None = None
+    baseline: bool = False
+    vacant_until: datetime | None = None
+    settle_at: datetime | None = None
+    """An instant in which it changed and after which routing has not looked at it yet."""
+    held_by: AlertKey | None = None
+    """Inhibited by this alert."""
+    explained_by: AlertKey | None = None
+    """All of its members are explained; one of the causes."""
+    groups: tuple[str, ...] = ()
+    lead: AnySignal
+    """The signal of the member that has been active longest; of the last one once it has ended."""
+    count: int = 1
+    """Occurrences or deaths counted since it began."""
+    peak: int = 1
+    """The most members it had at once."""
+    evidence: Evidence | None = None
+    problems: tuple[str, ...] = ()
+    """Templates of its rule that raised, in words (shown beside the built-in text)."""
+
+
+class Sent(Row, frozen=True, kw_only=True):
+    """When a group was last sent to one integration."""
+
+    integration: str
+    at: datetime
+
+
+class Group(Row, frozen=True, kw_only=True):
+    """Alerts of one route with the same values of `group_by`: they are told together."""
+
+    id: str
+    route: str
+    receiver: str
+    labels: dict[str, str]
+    alerts: tuple[AlertKey, ...] = ()
+    due: datetime | None = None
+    origin: datetime | None = None
+    """The first flush: later ones fall on origin + n × group_interval."""
+    sent: tuple[Sent, ...] = ()
+    baseline: bool = False
+    """The summary of the first start, not a group of a route."""
+
+
+class ToldKey(msgspec.Struct, frozen=True, kw_only=True, order=True, gc=False):
+    receiver: str
+    integration: str
+    alert: AlertKey
+
+
+class Told(Row, frozen=True, kw_only=True):
+    """A receiver has been sent, or is being sent, that an alert fires. Gone once its end has been told."""
+
+    key: ToldKey
+    group: str
+    at: datetime
+    message: str
+    """The outbox row that told it last."""
+    delivered: bool = False
+    members: int = 1
+    """The largest number of members told."""
+    all_members: bool = False
+    """It was told that every pod of the workload is concerned."""
+    baseline: bool = False
+    """Told by the summary of the first start only: not repeated."""
+
+
+class MessageState(StrEnum):
+    QUEUED = "queued"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+class OutboxRow(Row, frozen=True, kw_only=True):
+    """A notification that is decided and, while it is queued, not yet delivered."""
+
+    id: str
+    receiver: str
+    integration: str
+    group: str
+    created_at: datetime
+    notification: Notification
+    state: MessageState = MessageState.QUEUED
+    attempts: int = 0
+    next_at: datetime
+    """When it may be tried (again)."""
+    error: str = ""
+    """What the last attempt said."""
+    ends: tuple[ToldKey, ...] = ()
+    """What it tells the end of: told rows that come back if it dies."""
+
+
+class Meta(Row, frozen=True, kw_only=True):
+    """One row about the core itself."""
+
+    now: datetime | None = None
+    """The core's time; it never goes back."""
+    rules: tuple[str, ...] = ()
+    """Alert names that have been judged at least once: what a new one finds broken is its baseline."""
+
+
+class Transition(Row, frozen=True, kw_only=True):
+    """History: a member or an alert changed its state."""
+
+    at: datetime
+    alert: AlertKey
+    subject: str
+    """The member as namespace/pod/container; empty where the alert itself changed."""
+    before: str
+    after: str
+    why: str
+
+
+class Decision(Row, frozen=True, kw_only=True):
+    """History: why something was sent, held back or closed. One equal to the last of its subject is a counter on it."""
+
+    at: datetime
+    group: str
+    receiver: str
+    integration: str
+    alert: AlertKey | None = None
+    verdict: str
+    """send, hold or close."""
+    reason: str
+    message: str = ""
+
+
+class Attempt(Row, frozen=True, kw_only=True):
+    """History: one attempt to deliver."""
+
+    at: datetime
+    message: str
+    outcome: Outcome

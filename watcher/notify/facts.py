@@ -1,0 +1,42 @@
+"""What a message is made of: all that `render` may say, gathered by the pipeline, decided by nobody here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from watcher.model.message import SendReason
+from watcher.model.state import Alert, Member
+
+
+class AlertFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One alert of the message, firing or ended."""
+
+    alert: Alert
+    members: tuple[Member, ...] = ()
+    """Worst first (most occurrences, then longest), one per subject, pending ones left out."""
+    pods_total: int = 0
+    """Pods of the workload now (not finished, not being deleted)."""
+    pods_ready: int = 0
+    told_members: int | None = None
+    """The most members this receiver was told of before; None: never told."""
+    told_at: datetime | None = None
+    explains: tuple[Alert, ...] = ()
+    """Alerts held because this one explains them."""
+    log_expected: bool = False
+    """Evidence was asked for and has not come yet."""
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """To whom, why and when."""
+
+    id: str
+    at: datetime
+    receiver: str
+    integration: str
+    reason: SendReason
+    group_key: str
+    group_labels: dict[str, str]
+    cluster: str = ""
+    external_url: str = ""

@@ -1,0 +1,101 @@
+"""Protocols between the loops (engine) and the adapters (source, store, deliver). No behaviour here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from watcher.model.changes import Changes, View
+from watcher.model.config import Integration
+from watcher.model.delivery import Outcome
+from watcher.model.evidence import Evidence, EvidenceRequest
+from watcher.model.message import Notification
+from watcher.model.observations import Input
+from watcher.model.state import Attempt, Decision, OutboxRow, Transition
+
+
+class Clock(Protocol):
+    """The one place where the time is read."""
+
+    def now(self) -> datetime:
+        """Now, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        ...
+
+
+class Intake(Protocol):
+    """Where sources put what they saw. The writer stamps it (`at`) when it takes it off the queue."""
+
+    async def put(self, observation: Input) -> None:
+        """Waits while the queue is full."""
+        ...
+
+
+class Store(Protocol):
+    """State that survives. One writer at a time; every method but `commit` and `lease` only reads."""
+
+    async def load(self) -> tuple[View, datetime | None]:
+        """The whole current state, and the time of the last commit (None: a store without history)."""
+        ...
+
+    async def commit(self, changes: Changes, at: datetime) -> None:
+        """Store all of `changes` in one transaction, or nothing (StoreError)."""
+        ...
+
+    async def lease(
+        self, integration: tuple[str, str], now: datetime, until: datetime, limit: int
+    ) -> list[OutboxRow]:
+        """Take queued rows of (receiver, integration) that are due and not leased, oldest first; leased until `until`."""
+        ...
+
+    async def transitions(self, limit: int) -> Sequence[Transition]:
+        """The newest first."""
+        ...
+
+    async def decisions(self, limit: int) -> Sequence[tuple[Decision, int]]:
+        """The newest first, each with how often it was repeated."""
+        ...
+
+    async def messages(self, limit: int) -> Sequence[OutboxRow]:
+        """Outbox rows in any state, the newest first."""
+        ...
+
+    async def attempts(self, message: str) -> Sequence[Attempt]:
+        """The attempts to deliver one message, oldest first."""
+        ...
+
+    async def prune(self, before: datetime, limit: int) -> int:
+        """Delete history older than `before`, at most `limit` rows a table; how many went."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class StoreError(Exception):
+    """The store could not do it; nothing was changed. Trying again may help."""
+
+
+class Sender(Protocol):
+    """One integration's adapter."""
+
+    async def send(self, notification: Notification) -> Outcome:
+        """Send, within the adapter's own time limit. Never raises for what the receiver or the network does."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class SenderFactory(Protocol):
+    def __call__(self, integration: Integration) -> Sender: ...
+
+
+class EvidenceFetcher(Protocol):
+    """Reads logs and events of what fires, bounded in time and size, redacted."""
+
+    async def fetch(self, request: EvidenceRequest, within: timedelta) -> Evidence:
+        """Never raises for what the cluster does: what could not be had is said in `Evidence.missing`."""
+        ...

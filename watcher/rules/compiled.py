@@ -1,0 +1,52 @@
+"""A rule as the core uses it. `compile.py` makes these from files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Protocol
+
+import msgspec
+
+from watcher.model.signals import Signal
+from watcher.rules.verdict import Verdict
+
+
+class Expression(Protocol):
+    """A compiled CEL expression."""
+
+    def evaluate(self, fields: Mapping[str, Any]) -> tuple[bool | None, str]:
+        """(value, error): None where undecided; the error is empty where a null field made it so."""
+        ...
+
+
+class Rendering(Protocol):
+    """A compiled template."""
+
+    def render(self, values: Mapping[str, Any]) -> str: ...
+
+
+class CompiledRule(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    """The alert's name; `name#2`, … for further rules of the same name."""
+    alert: str
+    group: str
+    signal: type[Signal]
+    where: Expression | None = None
+    until: Expression | None = None
+    hold: timedelta = timedelta()
+    """Prometheus' `for`."""
+    keep_firing_for: timedelta = timedelta()
+    per: str = "workload"
+    labels: dict[str, str] = {}
+    annotations: dict[str, Rendering] = {}
+    text_hash: str = ""
+    """Of the rule's source, for the history."""
+
+    @property
+    def severity(self) -> str:
+        return self.labels.get("severity", "")
+
+    @property
+    def has_until(self) -> bool:
+        return self.until is not None
