@@ -1,8 +1,9 @@
 """The wheel, as a user installs it: outside the checkout, without the checkout on any path.
 
-A new virtual environment gets nothing but the wheel. It sees the libraries of the running environment through a
-.pth file: Python appends the directory to the path, behind the wheel's own, and does not process the .pth files in
-it, so that the checkout's editable install stays out (https://docs.python.org/3/library/site.html).
+A new virtual environment gets nothing but the wheel. It sees the libraries of the running environment through
+a .pth file: Python appends the directory to the path, behind the wheel's own, and does not process the .pth
+files in it, so that the checkout's editable install stays out. Source:
+https://docs.python.org/3/library/site.html
 """
 
 import subprocess
@@ -51,9 +52,7 @@ class Installed:
         (self._site() / "libraries.pth").write_text("\n".join(libraries) + "\n")
 
     def _site(self) -> Path:
-        return Path(
-            self.run("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
-        )
+        return Path(self.run("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
 
     def run(self, program: str, *arguments: str) -> str:
         return _run(self.root / "bin" / program, *arguments, cwd=self._cwd, env=self._env)
@@ -102,9 +101,7 @@ def test_the_installed_package_finds_the_files_it_carries(installed: Installed, 
 
 
 def test_the_installed_command_tells_its_version(installed: Installed) -> None:
-    version = installed.run(
-        "python", "-c", "import importlib.metadata as m; print(m.version('watcher'))"
-    ).strip()
+    version = installed.run("python", "-c", "import importlib.metadata as m; print(m.version('watcher'))").strip()
     assert version in installed.run("watcher", "--version")
 
 

@@ -24,7 +24,12 @@ class Cluster:
     """What the API server knows. `window` is the number of changes kept per kind for watches to resume from."""
 
     def __init__(
-        self, timeline: Timeline | None = None, *, seed: str = "demo", window: int = 10_000, first_version: int = 1000
+        self,
+        timeline: Timeline | None = None,
+        *,
+        seed: str = "demo",
+        window: int = 10_000,
+        first_version: int = 1000,
     ) -> None:
         self.timeline = timeline or Timeline()
         self.seed = seed

@@ -109,7 +109,11 @@ def core_versions() -> JsonObject:
 def group_list() -> JsonObject:
     """The answer of /apis."""
     groups = sorted({(r.group, r.version) for r in RESOURCES if r.group} | {(REVIEW_GROUP, "v1")})
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name, version) for name, version in groups]}
+    return {
+        "kind": "APIGroupList",
+        "apiVersion": "v1",
+        "groups": [_group(name, version) for name, version in groups],
+    }
 
 
 def _group(name: str, version: str) -> JsonObject:
@@ -126,13 +130,22 @@ def resource_list(group: str, version: str) -> JsonObject | None:
             entries.extend(_subresource(resource, name) for name in resource.subresources)
     if (group, version) == (REVIEW_GROUP, "v1"):
         entries.append(
-            {"name": "selfsubjectaccessreviews", "singularName": "selfsubjectaccessreview", "namespaced": False}
+            {
+                "name": "selfsubjectaccessreviews",
+                "singularName": "selfsubjectaccessreview",
+                "namespaced": False,
+            }
             | {"kind": "SelfSubjectAccessReview", "verbs": ["create"]}
         )
     if not entries:
         return None
     group_version = f"{group}/{version}" if group else version
-    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": entries}
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": group_version,
+        "resources": entries,
+    }
 
 
 def _entry(resource: Resource) -> JsonObject:

@@ -1,9 +1,10 @@
 """Spans of time as text: Prometheus' for configuration, Go's in the kubelet's messages, and words for people.
 
-Prometheus' grammar is `ParseDuration` of prometheus/common/model: whole numbers with the units y, w, d, h, m, s
-and ms in that order, each at most once; `0` alone needs no unit; a year is 365 days, a week 7 days. Go's grammar
-(`time.ParseDuration`) knows fractions and smaller units and no days; the kubelet prints it in
-`back-off 2m40s restarting failed container`. Python's timedelta ends at microseconds: what is smaller is cut off.
+Prometheus' grammar is `ParseDuration` of prometheus/common/model: whole numbers with the units y, w, d, h,
+m, s and ms in that order, each at most once; `0` alone needs no unit; a year is 365 days, a week 7 days.
+Go's grammar (`time.ParseDuration`) knows fractions and smaller units and no days; the kubelet prints it in
+`back-off 2m40s restarting failed container`. Python's timedelta ends at microseconds: what is smaller is
+cut off.
 """
 
 import re
@@ -68,8 +69,9 @@ def parse_duration(text: str) -> timedelta:
 def format_duration(span: timedelta) -> str:
     """The shortest text of Prometheus' grammar: `1h30m`, `7d`, `0s`; `parse_duration` reads it back.
 
-    Years and weeks are used only where they divide the span without rest, as Prometheus does (`8d`, not `1w1d`).
-    What is below a millisecond is cut off. Raises DurationError for a negative span, which the grammar lacks.
+    Years and weeks are used only where they divide the span without rest, as Prometheus does (`8d`, not
+    `1w1d`). What is below a millisecond is cut off. Raises DurationError for a negative span, which the
+    grammar lacks.
     """
     if span < timedelta():
         raise DurationError("a duration cannot be negative")
@@ -87,10 +89,10 @@ def format_duration(span: timedelta) -> str:
 
 
 def in_words(span: timedelta) -> str:
-    """A span as people say it: `40 s`, `20 min`, `1 h 12 min`, `3 d 4 h`; at most two units, the rest cut off.
+    """A span as people say it: `40 s`, `20 min`, `1 h 12 min`, `3 d 4 h`.
 
-    Below a minute whole seconds, below a second `less than 1 s` (and `0 s` for nothing); a negative span is
-    read as its length, since clocks of two machines may differ.
+    At most two units, the rest is cut off. Below a minute whole seconds, below a second `less than 1 s`
+    (and `0 s` for nothing); a negative span is read as its length, since clocks of two machines may differ.
     """
     span = abs(span)
     seconds = span // timedelta(seconds=1)
@@ -146,4 +148,4 @@ def _why_not(text: str, shown: str) -> str:
         return f"duration {shown} has no unit: write {example}s for seconds, {example}m for minutes"
     if re.fullmatch(r"(?:[0-9]+(?:y|w|d|h|ms|m|s))+", text):
         return f"duration {shown} must name each unit once, in the order y, w, d, h, m, s, ms"
-    return f"{shown} is not a duration: write whole numbers with y, w, d, h, m, s or ms, such as 90s, 5m or 1h30m"
+    return f"{shown} is not a duration: write whole numbers with y, w, d, h, m, s or ms, such as 90s or 1h30m"

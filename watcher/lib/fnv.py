@@ -1,8 +1,9 @@
 """Fingerprints of label sets, the same as Alertmanager's.
 
 FNV-1a with 64 bits over, for each label sorted by name, the name, 0xFF, the value and 0xFF
-(`LabelSet.Fingerprint` in prometheus/common). Go sorts names by their bytes; Python's order of code points is
-the same order in UTF-8. Labels with an empty value are the caller's to drop: Alertmanager drops them on intake.
+(`LabelSet.Fingerprint` in prometheus/common). Go sorts names by their bytes; Python's order of code points
+is the same order in UTF-8. Labels with an empty value are the caller's to drop: Alertmanager drops them on
+intake.
 """
 
 from collections.abc import Mapping

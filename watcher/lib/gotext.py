@@ -1,13 +1,17 @@
 """Go's text habits that Alertmanager's formats show: double-quoted strings (`%q`) and what counts as a space.
 
-Follows strconv.Quote, strconv.Unquote and unicode.IsSpace. `str.isprintable` is Go's `unicode.IsPrint` (letters,
-marks, numbers, punctuation, symbols and the ASCII space) but for characters younger than either's Unicode tables.
+Follows strconv.Quote, strconv.Unquote and unicode.IsSpace. `str.isprintable` is Go's `unicode.IsPrint`
+(letters, marks, numbers, punctuation, symbols and the ASCII space) but for characters younger than either's
+Unicode tables.
 """
 
 import re
 from typing import Final
 
-GO_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+GO_SPACE: Final = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 """The White_Space property; Python's own `isspace` also takes U+001C to U+001F."""
 
 _SHORT: Final = {
@@ -23,7 +27,8 @@ _SHORT: Final = {
 }
 _LONG: Final = {escape[1]: rune for rune, escape in _SHORT.items()}
 _ESCAPE: Final = re.compile(
-    r"\\(?:x(?P<x>[0-9a-fA-F]{2})|(?P<o>[0-7]{3})|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|(?P<s>.?))", re.DOTALL
+    r"\\(?:x(?P<x>[0-9a-fA-F]{2})|(?P<o>[0-7]{3})|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|(?P<s>.?))",
+    re.DOTALL,
 )
 
 

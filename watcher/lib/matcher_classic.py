@@ -1,8 +1,8 @@
 """The classic grammar of matchers, the only one until Alertmanager 0.27 (`pkg/labels/parse.go`).
 
-One matcher is a name, an operator and a value that may stand in double quotes; in it `\\n`, `\\"` and `\\\\` are
-escapes and any other backslash is itself. A list is divided at the commas outside of quotes. Texts of errors are
-Alertmanager's. The result is (name, operator, value); `matchers` makes the records.
+One matcher is a name, an operator and a value that may stand in double quotes; in it `\\n`, `\\"` and
+`\\\\` are escapes and any other backslash is itself. A list is divided at the commas outside of quotes.
+Texts of errors are Alertmanager's. The result is (name, operator, value); `matchers` makes the records.
 """
 
 import re

@@ -1,8 +1,8 @@
 """The grammar of matchers since Alertmanager 0.27, with any UTF-8 name (`matcher/parse`).
 
-`[{] matcher {, matcher} [,] [}]`; a name or a value is a run of characters that are not reserved, or a Go string
-in double quotes; the value is mandatory. Errors carry columns in characters, `start:end`, and Alertmanager's
-texts. The result is a list of (name, operator, value); `matchers` makes the records.
+`[{] matcher {, matcher} [,] [}]`; a name or a value is a run of characters that are not reserved, or a Go
+string in double quotes; the value is mandatory. Errors carry columns in characters, `start:end`, and
+Alertmanager's texts. The result is a list of (name, operator, value); `matchers` makes the records.
 """
 
 from typing import Final, NamedTuple
@@ -162,5 +162,5 @@ def _scan_quoted(text: str, at: int) -> _Token:
     while end < len(text) and text[end] != '"':
         end += 2 if text[end] == "\\" else 1
     if end >= len(text):
-        raise MatcherError(f"{at}:{len(text)}: {text[at:]}: missing end \"")
+        raise MatcherError(f'{at}:{len(text)}: {text[at:]}: missing end "')
     return _Token(_QUOTED, text[at : end + 1], at, end + 1)

@@ -1,13 +1,14 @@
 """Matchers of labels, read and printed as Alertmanager does.
 
-Problem: routes, silences, inhibitions and API filters hold matchers in two grammars, and both must mean here
-what they mean there, regexes included. Choice: a record of name, operator and value; regexes run in RE2, the
-engine whose syntax Go's has, wrapped as Alertmanager wraps them (`^(?:…)$`), in linear time. Compiled regexes are
-kept by their text, so that equal matchers share one and a Matcher stays a plain record that can be stored.
+Problem: routes, silences, inhibitions and API filters hold matchers in two grammars, and both must mean
+here what they mean there, regexes included. Choice: a record of name, operator and value; regexes run in
+RE2, the engine whose syntax Go's has, wrapped as Alertmanager wraps them (`^(?:…)$`), in linear time.
+Compiled regexes are kept by their text, so that equal matchers share one and a Matcher stays a plain record
+that can be stored.
 
-The grammars live in `matcher_classic` and `matcher_utf8`; here is the choice between them (Alertmanager's modes,
-`matcher/compat/parse.go`): read with both; where only the classic one succeeds or the two differ, the classic
-result counts, with a warning; where both fail, the classic error is raised.
+The grammars live in `matcher_classic` and `matcher_utf8`; here is the choice between them (Alertmanager's
+modes, `matcher/compat/parse.go`): read with both; where only the classic one succeeds or the two differ,
+the classic result counts, with a warning; where both fail, the classic error is raised.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,8 +1,8 @@
 """Regexes with Go's meaning in linear time: Google's RE2, asked once per text and kept.
 
-Python's `re` knows look-around and backreferences that Go refuses, matches `$` before a last newline, takes any
-Unicode digit for `\\d`, and can take exponential time on hostile input; RE2 does none of that. RE2's messages are
-translated into the words of Go's regexp/syntax, which people know from Alertmanager's errors.
+Python's `re` knows look-around and backreferences that Go refuses, matches `$` before a last newline, takes
+any Unicode digit for `\\d`, and can take exponential time on hostile input; RE2 does none of that. RE2's
+messages are translated into the words of Go's regexp/syntax, which people know from Alertmanager's errors.
 """
 
 from functools import lru_cache
@@ -12,6 +12,10 @@ import re2
 
 _OPTIONS: Final = re2.Options()
 _OPTIONS.log_errors = False
+
+_BYTES: Final = re2.Options()
+_BYTES.log_errors = False
+_BYTES.encoding = re2.Options.Encoding.LATIN1
 
 _GO_WORDS: Final = {
     "missing ]": "missing closing ]",
@@ -69,3 +73,11 @@ def _in_gos_words(error: Exception) -> str:
             return f"error parsing regexp: {gos}: `{text[len(theirs) + 2 :]}`"
     what, colon, where = text.partition(": ")
     return f"error parsing regexp: {what}: `{where}`" if colon else f"error parsing regexp: {what}"
+
+
+def compile_bytes(pattern: str) -> Any:
+    """A google-re2 pattern over bytes, one byte a character (Latin-1), for our own constant patterns.
+
+    For work on text of any size: no decoding of offsets, and text that is no UTF-8 is fine.
+    """
+    return re2.compile(pattern.encode("latin-1"), _BYTES)

@@ -64,9 +64,7 @@ class Table(Generic[K, V]):
         self.rows: dict[K, V] = {}
         self.indexes = dict(indexes or {})
         self.timer = timer
-        self._by: dict[str, dict[Hashable, set[K]]] = {
-            name: {} for name in self.indexes
-        }
+        self._by: dict[str, dict[Hashable, set[K]]] = {name: {} for name in self.indexes}
         self.timers: list[Timer] = []
 
     def put(self, key: K, row: V) -> None:
@@ -147,9 +145,7 @@ class Overlay(Generic[K, V]):
 
     def by(self, name: str, value: Hashable) -> list[V]:
         """Rows of one index value, sorted by key."""
-        keys = [
-            key for key in self._base.keys_by(name, value) if key not in self.changed
-        ]
+        keys = [key for key in self._base.keys_by(name, value) if key not in self.changed]
         keys.extend(self._own.keys_by(name, value))
         keys.sort()
         rows = (self.get(key) for key in keys)
@@ -196,13 +192,11 @@ class View:
             {
                 "name": lambda p: (p.namespace, p.name),
                 "workload": lambda p: p.workload,
-                "failed": lambda p: p.workload if p.failed else None,
+                "failed": lambda p: p.workload if p.failed_at is not None else None,
             },
             (Rank.WINDOW, lambda p: p.due),
         )
-        self.histories: Table[tuple[str, str], ContainerHistory] = Table(
-            {"uid": lambda h: h.uid}
-        )
+        self.histories: Table[tuple[str, str], ContainerHistory] = Table({"uid": lambda h: h.uid})
         self.members: Table[MemberKey, Member] = Table(
             {
                 "uid": _member_pod,
@@ -321,14 +315,12 @@ class Draft:
             self.groups,
         )
 
-    def first_timer(self) -> Timer | None:
-        """The earliest timer of all tables: by due time, then rank, then key."""
-        firsts = [
-            timer
-            for overlay in self._timed
-            if (timer := overlay.first_timer()) is not None
-        ]
-        return min(firsts, key=lambda timer: timer[:2]) if firsts else None
+    def first_timer(self, floor: datetime | None) -> Timer | None:
+        """The timer to run next: by due time (what is overdue counts as due at `floor`), then rank, then key."""
+        firsts = [timer for overlay in self._timed if (timer := overlay.first_timer()) is not None]
+        if floor is None:
+            return min(firsts, key=lambda timer: timer[:2], default=None)
+        return min(firsts, key=lambda timer: (max(timer[0], floor), timer[1], timer[0]), default=None)
 
     def changes(self) -> Changes:
         return Changes(

@@ -83,14 +83,7 @@ class ConsoleConfig(Config, frozen=True, kw_only=True):
     colour: bool = False
 
 
-Integration = (
-    SlackConfig
-    | DiscordConfig
-    | EmailConfig
-    | WebhookConfig
-    | AppriseConfig
-    | ConsoleConfig
-)
+Integration = SlackConfig | DiscordConfig | EmailConfig | WebhookConfig | AppriseConfig | ConsoleConfig
 
 
 class Receiver(Config, frozen=True, kw_only=True):

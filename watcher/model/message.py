@@ -53,16 +53,14 @@ class HoldReason(StrEnum):
     """Why nothing is sent."""
 
     NOTHING_NEW = "nothing changed and repeat_interval has not passed"
-    EXPLAINED = (
-        "it is the effect of another alert, and is named in that alert's message"
-    )
+    EXPLAINED = "it is the effect of another alert, and is named in that alert's message"
     INHIBITED = "another alert inhibits it"
     SILENCED = "a silence matches it"
     MUTED = "a time interval mutes its route"
     BASELINE = "it was broken before Watcher first saw it, and stands in the summary"
     NEVER_TOLD = "it ended before anybody was told of it"
     NO_END_WANTED = "send_resolved is false for this integration"
-    NO_INTEGRATION = "the route's receiver has no integration"
+    NO_RECEIVER = "its route leads to no receiver"
 
 
 class Span(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -92,13 +92,4 @@ class Ended(Observed, frozen=True, kw_only=True, tag="ended"):
     """A recording's last line: nothing more happened until `at`."""
 
 
-Input = (
-    Started
-    | Listing
-    | PodSeen
-    | Synced
-    | Forbidden
-    | EvidenceArrived
-    | DeliveryDone
-    | Ended
-)
+Input = Started | Listing | PodSeen | Synced | Forbidden | EvidenceArrived | DeliveryDone | Ended

@@ -101,9 +101,7 @@ class CrashLooping(LastExit, frozen=True, kw_only=True, tag="CrashLooping"):
     ready: bool = False
 
 
-class ContainerTerminated(
-    LastExit, frozen=True, kw_only=True, tag="ContainerTerminated"
-):
+class ContainerTerminated(LastExit, frozen=True, kw_only=True, tag="ContainerTerminated"):
     """One death of a container, told once, also when only `lastState` and the restart count tell of it."""
 
     OCCURRENCE: ClassVar[bool] = True
@@ -119,9 +117,7 @@ class OOMKilled(LastExit, frozen=True, kw_only=True, tag="OOMKilled"):
     memory_request_bytes: int | None = None
 
 
-class ImagePullFailing(
-    ContainerSignal, frozen=True, kw_only=True, tag="ImagePullFailing"
-):
+class ImagePullFailing(ContainerSignal, frozen=True, kw_only=True, tag="ImagePullFailing"):
     """A container that waits because its image cannot be had; the kubelet's changing reasons are one state."""
 
     cause: str = "unknown"
@@ -150,15 +146,15 @@ class PodFailed(Signal, frozen=True, kw_only=True, tag="PodFailed"):
     container_id: str = ""
     ready_pods: int = 0
     """Ready pods of the workload now."""
-    ready_pods_before: int | None = None
-    """Ready pods of the workload just before this failure; null where it was not seen."""
+    ready_pods_before: int = 1
+    """Ready pods of the workload just before this failure, itself included; 1 where that was not seen."""
     job_retrying: bool = False
-    """A pod of a Job within the 6 m in which the Job may start another (its longest back-off)."""
+    """A pod of a Job within the 6 m in which the Job may start another (its longest back-off), or after it did."""
+    later_run_succeeded: bool = False
+    """A pod of the same Job or CronJob that was made after this failure has succeeded."""
 
 
-AnySignal = (
-    CrashLooping | ContainerTerminated | OOMKilled | ImagePullFailing | PodFailed
-)
+AnySignal = CrashLooping | ContainerTerminated | OOMKilled | ImagePullFailing | PodFailed
 SIGNALS: dict[str, type[Signal]] = {
     cls.__name__: cls
     for cls in (

@@ -45,16 +45,29 @@ class PodState(Row, frozen=True, kw_only=True):
     workload: Workload
     scope: Scope
     generation: int
+    owner: str = ""
+    """uid (else name) of its controller: tells the pods of one Job from those of the next run of its CronJob."""
+    created: datetime | None = None
+    phase: str = ""
     ready: bool = False
-    live: bool = True
-    """It can serve: not in a terminal phase and not being deleted."""
     leaving: bool = False
     """deletionTimestamp is set."""
-    failed: bool = False
-    """In phase Failed."""
+    failed_at: datetime | None = None
+    """When it failed, if that is news; None for what had failed before first sight."""
+    ready_before: int = 1
+    """Ready pods of the workload just before it failed, itself included."""
     pod: Pod | None = None
     due: datetime | None = None
     """When one of its signals' windowed fields next changes."""
+
+    @property
+    def finished(self) -> bool:
+        return self.phase in ("Succeeded", "Failed")
+
+    @property
+    def counts(self) -> bool:
+        """It belongs to its workload's present pods: neither finished nor being deleted."""
+        return not (self.finished or self.leaving)
 
 
 class Death(Row, frozen=True, kw_only=True):
@@ -162,6 +175,9 @@ class Alert(Row, frozen=True, kw_only=True):
     """Occurrences or deaths counted since it began."""
     peak: int = 1
     """The most members it had at once."""
+    base_members: int = 1
+    """How many members it had when it became part of the baseline."""
+    evidence_asked: datetime | None = None
     evidence: Evidence | None = None
     problems: tuple[str, ...] = ()
     """Templates of its rule that raised, in words (shown beside the built-in text)."""
@@ -234,8 +250,6 @@ class OutboxRow(Row, frozen=True, kw_only=True):
     """When it may be tried (again)."""
     error: str = ""
     """What the last attempt said."""
-    ends: tuple[ToldKey, ...] = ()
-    """What it tells the end of: told rows that come back if it dies."""
 
 
 class Meta(Row, frozen=True, kw_only=True):
@@ -244,7 +258,9 @@ class Meta(Row, frozen=True, kw_only=True):
     now: datetime | None = None
     """The core's time; it never goes back."""
     rules: tuple[str, ...] = ()
-    """Alert names that have been judged at least once: what a new one finds broken is its baseline."""
+    """Ids of rules that have judged a whole list: what a new one finds broken is its baseline."""
+    down_since: datetime | None = None
+    """The last commit before this process; None in the first life of a store."""
 
 
 class Transition(Row, frozen=True, kw_only=True):

@@ -9,11 +9,20 @@ from typing import Any, Protocol
 import msgspec
 
 from watcher.model.signals import Signal
-from watcher.rules.verdict import Verdict
 
 
 class Expression(Protocol):
     """A compiled CEL expression."""
+
+    @property
+    def text(self) -> str:
+        """As its author wrote it."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields that it uses: all that `evaluate` looks up."""
+        ...
 
     def evaluate(self, fields: Mapping[str, Any]) -> tuple[bool | None, str]:
         """(value, error): None where undecided; the error is empty where a null field made it so."""

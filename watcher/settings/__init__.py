@@ -1,1 +1,1 @@
-"""Settings: files and environment in, frozen settings out, or all errors at once. Starts and sends nothing."""
+"""Settings: files and environment in, frozen settings out, or all errors at once. Starts nothing."""

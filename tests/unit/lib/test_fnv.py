@@ -30,9 +30,7 @@ def test_published_vectors_of_fnv_1a_are_met() -> None:
 @given(st.dictionaries(st.text(), st.text(), max_size=5))
 def test_any_labels_hash_as_the_definition_says(labels: dict[str, str]) -> None:
     usable = {
-        name: value
-        for name, value in labels.items()
-        if not any("\ud800" <= rune <= "\udfff" for rune in name + value)
+        name: value for name, value in labels.items() if not any("\ud800" <= rune <= "\udfff" for rune in name + value)
     }
     assert fingerprint(usable) == reference(usable)
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -36,8 +37,9 @@ def test_the_alembic_library_beside_an_installed_package_is_not_taken_for_our_mi
 
 
 @pytest.mark.parametrize("name", [pytest.param("rules", id="rules"), pytest.param("alembic", id="alembic")])
-def test_this_installation_has_what_ships_with_it(name: str) -> None:
-    assert name in ("rules", "alembic")
+def test_this_installation_has_what_ships_with_it(
+    name: Literal["rules", "alembic"],
+) -> None:
     found = shipped.directory(name)
     assert found.name == name
     assert any(found.iterdir())

@@ -1,0 +1,108 @@
+"""Plain records for the tests in which their content does not matter."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from watcher.model.delivery import Delivered, Outcome
+from watcher.model.identity import AlertKey, MemberKey, Workload
+from watcher.model.message import Heading, Mark, Message, Notification, SendReason
+from watcher.model.observations import Scope
+from watcher.model.signals import CrashLooping
+from watcher.model.state import (
+    Alert,
+    AlertState,
+    Attempt,
+    ContainerHistory,
+    Decision,
+    Group,
+    Member,
+    MemberState,
+    MessageState,
+    OutboxRow,
+    ScopeState,
+    Told,
+    ToldKey,
+    Transition,
+)
+
+NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+OPS = ("ops", "slack_configs[0]")
+DEV = ("dev", "webhook_configs[0]")
+SCOPE = Scope(kind="Pod")
+KEY = AlertKey(alertname="ContainerCrashLooping", cluster="c", namespace="shop", workload="web", container="app")
+WORKLOAD = Workload("shop", "Deployment", "web")
+SIGNAL = CrashLooping(uid="u1", namespace="shop", pod="web-1", container="app", since=NOW)
+
+
+def message(id: str, **fields: Any) -> OutboxRow:
+    """A queued message of ops, of `NOW`."""
+    notification = Notification(
+        id=id,
+        at=NOW,
+        receiver="ops",
+        integration="slack_configs[0]",
+        status="firing",
+        reason=SendReason.FIRST,
+        group_key="g",
+        title="t",
+        text="t",
+        message=Message(heading=Heading(Mark.WARNING, "t")),
+    )
+    receiver, integration = OPS
+    plain = {"receiver": receiver, "integration": integration, "group": "g", "created_at": NOW, "next_at": NOW}
+    return OutboxRow(**(plain | {"id": id, "notification": notification} | fields))
+
+
+def finished(id: str, state: MessageState = MessageState.DELIVERED, **fields: Any) -> OutboxRow:
+    return message(id, state=state, attempts=1, **fields)
+
+
+def decision(reason: str = "nothing changed", **fields: Any) -> Decision:
+    receiver, integration = OPS
+    plain = {"at": NOW, "group": "g", "receiver": receiver, "integration": integration, "alert": KEY, "verdict": "hold"}
+    return Decision(**(plain | {"reason": reason} | fields))
+
+
+def transition(why: str, at: datetime = NOW) -> Transition:
+    return Transition(at=at, alert=KEY, subject="shop/web-1/app", before="pending", after="firing", why=why)
+
+
+def attempt(message: str, outcome: Outcome | None = None, at: datetime = NOW) -> Attempt:
+    return Attempt(at=at, message=message, outcome=outcome or Delivered())
+
+
+def group(id: str, **fields: Any) -> Group:
+    return Group(**({"id": id, "route": "{}", "receiver": "ops", "labels": {"namespace": "shop"}} | fields))
+
+
+def one_of_each() -> dict[str, dict[Any, Any]]:
+    """One row of every table of the state, as fields of Changes."""
+    member = MemberKey(rule="pods/0", subject=SIGNAL.subject)
+    told = ToldKey(receiver="ops", integration="slack_configs[0]", alert=KEY)
+    history = ContainerHistory(uid="u1", container="app", namespace="shop", pod="web-1", deaths=3)
+    return {
+        "scopes": {SCOPE: ScopeState(scope=SCOPE, known=True)},
+        "histories": {("u1", "app"): history},
+        "members": {
+            member: Member(key=member, alert=KEY, workload=WORKLOAD, state=MemberState.FIRING, signal=SIGNAL, since=NOW)
+        },
+        "alerts": {
+            KEY: Alert(
+                key=KEY,
+                workload=WORKLOAD,
+                state=AlertState.FIRING,
+                labels={"alertname": "ContainerCrashLooping"},
+                annotations={},
+                fingerprint="0123456789abcdef",
+                starts_at=NOW,
+                since=NOW,
+                lead=SIGNAL,
+            )
+        },
+        "groups": {"g": group("g")},
+        "told": {told: Told(key=told, group="g", at=NOW, message="m")},
+        "outbox": {"m": message("m")},
+    }

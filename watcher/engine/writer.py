@@ -1,0 +1,145 @@
+"""The one writer: take what is queued, ask the core, commit, apply, hand on.
+
+Everything that changes state passes here, one batch at a time: watch events, evidence, outcomes of deliveries. An
+input is stamped as it is taken off the queue; that stream is what `record` writes, and a replay of it gives the very
+same decisions. The store is asked again until it answers: until then intake waits in its bounded queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+import tenacity
+
+from watcher.engine.queue import IntakeQueue
+from watcher.model.changes import Changes, View
+from watcher.model.observations import Input
+from watcher.pipeline import Core, handle, next_wake
+from watcher.ports import Clock, Store, StoreError
+
+log = logging.getLogger("watcher.writer")
+
+BATCH = 500
+_TICK = timedelta(microseconds=1)
+
+
+class WriterStats(msgspec.Struct):
+    """Counters since the process began, and how it is now."""
+
+    inputs: int = 0
+    batches: int = 0
+    commits: int = 0
+    set_aside: int = 0
+    decisions: dict[tuple[str, str], int] = {}
+    """(verdict, reason) -> how often."""
+    store_failing: bool = False
+    samples: list[str] = []
+    """The last observations that a stage could not take, cut."""
+
+
+class Writer:
+    def __init__(
+        self, core: Core, view: View, store: Store, clock: Clock, queue: IntakeQueue, hand_on: Callable[[Changes], None]
+    ) -> None:
+        self.core = core
+        self.view = view
+        self.stats = WriterStats()
+        self._store = store
+        self._clock = clock
+        self._queue = queue
+        self._hand_on = hand_on
+        self._last = view.meta.now or clock.now()
+        self.record: Callable[[Sequence[Input]], None] | None = None
+
+    async def run(self) -> None:
+        while True:
+            await self.step(await self._queue.take(BATCH, self._pause()))
+
+    async def drain(self) -> None:
+        """Take what is still queued, without waiting for more."""
+        while len(self._queue):
+            await self.step(await self._queue.take(BATCH, 0))
+
+    def _pause(self) -> float | None:
+        due = next_wake(self.view)
+        return None if due is None else max(0.0, (due - self._clock.now()).total_seconds())
+
+    async def step(self, inputs: Sequence[Input]) -> None:
+        stamped = [self._stamp(one) for one in inputs]
+        if self.record is not None and stamped:
+            self.record(stamped)
+        now = self._stamp_now()
+        changes = self._ask(stamped, now)
+        if changes.durable:
+            await self._commit(changes, now)
+        self.view.apply(changes)
+        self._count(changes, len(stamped))
+        self._hand_on(changes)
+
+    def _stamp_now(self) -> datetime:
+        """Strictly later than all before: an instant that was answered is closed."""
+        self._last = max(self._clock.now(), self._last + _TICK)
+        return self._last
+
+    def _stamp(self, one: Input) -> Input:
+        return msgspec.structs.replace(one, at=self._stamp_now())
+
+    def _ask(self, inputs: Sequence[Input], now: datetime) -> Changes:
+        """A stage that raises is isolated to its observation: that one is set aside, the rest goes on."""
+        try:
+            return handle(self.core, self.view, inputs, now)
+        except Exception:  # noqa: BLE001 - the guard of the loop: a stage that raises must not end the service
+            if not inputs:
+                raise
+        good: list[Input] = []
+        for one in inputs:
+            try:
+                handle(self.core, self.view, [*good, one], one.at)
+            except Exception:  # as above: find the observation that a stage cannot take
+                self._set_aside(one)
+            else:
+                good.append(one)
+        return handle(self.core, self.view, good, now)
+
+    def _set_aside(self, one: Input) -> None:
+        self.stats.set_aside += 1
+        sample = str(msgspec.json.encode(one)[:2000], "utf-8", "replace")
+        self.stats.samples = [*self.stats.samples[-9:], sample]
+        log.exception("an observation could not be judged and was set aside", extra={"event": "observation.set_aside"})
+
+    async def _commit(self, changes: Changes, at: datetime) -> None:
+        retrying = tenacity.AsyncRetrying(
+            wait=tenacity.wait_random_exponential(multiplier=0.1, max=10),
+            retry=tenacity.retry_if_exception_type(StoreError),
+            before_sleep=self._store_failed,
+            sleep=asyncio.sleep,
+        )
+        await retrying(self._store.commit, changes, at)
+        self.stats.store_failing = False
+        self.stats.commits += 1
+
+    def _store_failed(self, state: tenacity.RetryCallState) -> None:
+        if not self.stats.store_failing:
+            error = state.outcome.exception() if state.outcome is not None else None
+            log.error("the store does not answer; intake waits", extra={"event": "store.failing", "error": str(error)})
+        self.stats.store_failing = True
+
+    def _count(self, changes: Changes, inputs: int) -> None:
+        self.stats.inputs += inputs
+        self.stats.batches += 1
+        for decision in changes.decisions:
+            key = (decision.verdict, decision.reason)
+            self.stats.decisions[key] = self.stats.decisions.get(key, 0) + 1
+            log.info(
+                "decided",
+                extra={
+                    "event": f"decision.{decision.verdict}",
+                    "reason": decision.reason,
+                    "receiver": decision.receiver,
+                    "alert": decision.alert.id if decision.alert is not None else "",
+                },
+            )

@@ -1,0 +1,276 @@
+"""Secrets in texts that come from a cluster (logs, termination messages, events) become `[redacted]`.
+
+Problem: a crash log holds bearer tokens, passwords in URLs, cloud keys, private keys; it is stored and sent
+to chats. Choice: known forms by pattern, and values by the name they stand under (`secretnames` judges).
+Everything runs in RE2 over bytes, so that time is linear in hostile input; what is cut at either end of a
+log tail counts too. Idempotent: `[redacted]` is never changed again. Entropy alone is no reason: image
+digests, pod names and trace ids must stay readable.
+"""
+
+import base64
+import binascii
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import Any, Final
+
+from watcher.lib.regexes import compile_bytes
+from watcher.lib.secretnames import Place, is_secret, looks_secret
+
+REDACTED: Final = "[redacted]"
+
+_MARK: Final = REDACTED.encode()
+_DOUBLE_QUOTE: Final = ord('"')
+_Replace = Callable[[Any], bytes]
+
+_MAX_KEY_BLOCK: Final = 20_000
+"""Bytes between BEGIN and END: a 16,384-bit RSA key takes 12,700 in PEM, and log prefixes come on top."""
+
+_BEGIN: Final = compile_bytes(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_END: Final = compile_bytes(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_BREAK: Final = r"(?:\\+[nr]|[\r\n])"
+_KEY_LINE: Final = r"(?:[^\r\n\\]{0,64}[ \t\"'])?[A-Za-z0-9+/]{32,}={0,2}[ \t\"',+]*"
+_LAST_LINE: Final = r"(?:[^\r\n\\]{0,64}[ \t\"'])?[A-Za-z0-9+/]{1,63}={0,2}[ \t\"',+]*"
+_CUT_TAIL: Final = compile_bytes(
+    rf"[ \t\"',+]*(?:{_BREAK}+(?:[^\r\n\\]{{0,64}}(?:Proc-Type|DEK-Info|Version|Comment):[^\r\n\\]*|{_KEY_LINE}))*"
+    rf"(?:[ \t]+[A-Za-z0-9+/]{{32,}}={{0,2}})*(?:{_BREAK}+[A-Za-z0-9+/]{{1,63}}={{0,2}})?"
+)
+_CUT_HEAD: Final = compile_bytes(
+    rf"(?:(?:{_KEY_LINE}{_BREAK}+)*(?:{_LAST_LINE}{_BREAK}+))?[^\r\n\\]{{0,64}}"
+    r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+)
+
+_NAME: Final = (
+    r"[A-Za-z0-9_.\-]*(?:passw(?:or)?d|passphrase|pwd|pass|secret|token|credential|"
+    r"(?:api|access|private|secret|signing|encryption|master|account|shared|auth|storage|license|service)[_.\-]?key)"
+    r"[A-Za-z0-9_\-]*"
+)
+_VALUE: Final = (
+    r"(\\*[\"'])|([|>][+\-]?[ \t]*(?:\r?\n[ \t]+[^\r\n]*)+)|"
+    r"([^\s\"'&;,<>\[{(\\|][^\s\"'&;<>]*)"
+)
+_SEPARATOR: Final = r"\\*[\"']?[ \t]*(?:={1,3}|:=|=>|:)[ \t]*"
+_NAMED: Final = compile_bytes(rf"(?i)({_NAME})({_SEPARATOR})(?:{_VALUE})")
+_FLAG: Final = compile_bytes(rf"(?i)-(-{_NAME})([ \t]+)(?:{_VALUE})")
+_AT_NAME, _AT_SEPARATOR, _AT_QUOTE, _AT_BLOCK, _AT_BARE = range(1, 6)
+_IN_DOUBLE: Final = compile_bytes(r"(?:[^\"\\\r\n]|\\[^\r\n])*")
+_IN_SINGLE: Final = compile_bytes(r"(?:[^'\\\r\n]|\\[^\r\n])*")
+_IN_ESCAPED: Final = compile_bytes(r"[^\"'\\\r\n]*(?:\\+[^\"'\\\r\n][^\"'\\\r\n]*)*")
+
+
+def redact(text: str) -> str:
+    """`text` with every secret that is recognised replaced by `[redacted]`; never raises, any length."""
+    data = text.encode("utf-8", "surrogatepass")
+    if b"PRIVATE KEY" in data:
+        data = _without_key_blocks(data)
+    lowered = data.lower()
+    for needles, pattern, replace in _RULES:
+        if any(needle in lowered for needle in needles):
+            data = pattern.sub(replace, data)
+    data = _without_named(data)
+    return data.decode("utf-8", "surrogatepass")
+
+
+def _without_key_blocks(data: bytes) -> bytes:
+    """Blocks from BEGIN to END; where one of them was cut off, what looks like key material beside the other."""
+    ends = [match.span() for match in _END.finditer(data)]
+    starts = [start for start, _ in ends]
+    pieces: list[bytes] = []
+    at = 0
+    for begin in _BEGIN.finditer(data):
+        if begin.start() < at:
+            continue
+        following = bisect_left(starts, begin.end())
+        if following < len(ends) and ends[following][1] - begin.start() <= _MAX_KEY_BLOCK:
+            stop = ends[following][1]
+        else:
+            stop = _CUT_TAIL.match(data, begin.end()).end()
+        pieces += (data[at : begin.start()], _MARK)
+        at = stop
+    pieces.append(data[at:])
+    data = b"".join(pieces)
+    return bytes(_CUT_HEAD.sub(lambda _: _MARK, data)) if ends else data
+
+
+def _without_named(data: bytes) -> bytes:
+    for pattern in (_FLAG, _NAMED):
+        pieces: list[bytes] = []
+        done = at = 0
+        while (match := pattern.search(data, at)) is not None:
+            start, stop = _span_of_value(data, match)
+            at = max(stop, match.end())
+            if _hides(data, match, start, stop):
+                pieces += (data[done:start], _MARK)
+                done = stop
+        if pieces:
+            data = b"".join([*pieces, data[done:]])
+    return data
+
+
+def _span_of_value(data: bytes, match: Any) -> tuple[int, int]:
+    start, stop = match.span(_AT_QUOTE)
+    if start >= 0:
+        if stop - start > 1:
+            inner = _IN_ESCAPED
+        else:
+            inner = _IN_DOUBLE if data[start] == _DOUBLE_QUOTE else _IN_SINGLE
+        return stop, inner.match(data, stop).end()
+    start, stop = match.span(_AT_BLOCK)
+    if start >= 0:
+        return start, stop
+    start, stop = match.span(_AT_BARE)
+    value = data[start:stop]
+    comma = value.find(b",")
+    if comma > 0 and b"=" in value[comma:]:
+        stop = start + comma
+    while stop > start + 1 and data[stop - 1] in b",)]}\\":
+        stop -= 1
+    return start, stop
+
+
+def _hides(data: bytes, match: Any, start: int, stop: int) -> bool:
+    value = data[start:stop]
+    separator = bytes(match.group(_AT_SEPARATOR))
+    sign = separator.strip(b" \t\\\"'")
+    is_quoted = match.start(_AT_QUOTE) >= 0
+    is_flag = not sign
+    if value.startswith(_MARK) or (is_flag and value.startswith(b"-")):
+        return False
+    if sign == b":" and not is_quoted and separator.lstrip(b"\\\"'").startswith((b" ", b"\t")):
+        return False
+    place = Place(
+        is_assigned=sign != b":",
+        is_quoted=is_quoted or match.start(_AT_BLOCK) >= 0,
+        is_structured=separator[:1] in (b"\\", b'"', b"'") or _is_structured(data, match.start()),
+        has_more=data[stop : stop + 2].strip(b" \t").isalpha(),
+    )
+    return is_secret(match.group(_AT_NAME).decode("latin-1"), value.decode("latin-1"), place)
+
+
+def _is_structured(data: bytes, start: int) -> bool:
+    before = data[max(0, start - 80) : start].rstrip(b" \t")
+    if not before:
+        return start <= 80
+    return before[-1] in b"\r\n{[(,;&?\"'|" or before.endswith((b"\n-", b" -")) or before == b"-"
+
+
+def _keep_first(match: Any) -> bytes:
+    return bytes(match.group(1)) + _MARK
+
+
+def _credentials(match: Any) -> bytes:
+    return bytes(match.group(1)) + _MARK + b"@"
+
+
+def _header(match: Any) -> bytes:
+    name, scheme, value = match.group(1), match.group(2) or b"", match.group(3)
+    if value.startswith(_MARK) or not (scheme or looks_secret(value.decode("latin-1"))):
+        return bytes(match.group(0))
+    return bytes(name + scheme + _MARK)
+
+
+def _bearer(match: Any) -> bytes:
+    value = match.group(2)
+    is_random = len(value) >= 20 or any(rune in b"0123456789+/=_" for rune in value)
+    return _keep_first(match) if is_random else bytes(match.group(0))
+
+
+def _basic(match: Any) -> bytes:
+    return _keep_first(match) if _is_user_and_password(match.group(2)) else bytes(match.group(0))
+
+
+def _is_user_and_password(encoded: bytes) -> bool:
+    try:
+        return b":" in base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
+    except binascii.Error:
+        return False
+
+
+def _user_flag(match: Any) -> bytes:
+    return bytes(match.group(0)) if match.group(2).isdigit() else _keep_first(match)
+
+
+def _in_prose(match: Any) -> bytes:
+    value = match.group(2)
+    is_hex = all(rune in b"0123456789abcdefABCDEF" for rune in value)
+    mixed = any(48 <= rune <= 57 for rune in value) and any(65 <= rune <= 90 for rune in value)
+    return _keep_first(match) if is_hex or mixed else bytes(match.group(0))
+
+
+_TOKENS: Final = (
+    r"\b(?:AKIA|ASIA|AROA|AIDA|ABIA|ACCA)[A-Z0-9]{16}(?:[\s:,;|/\"'=]{1,5}[A-Za-z0-9/+]{40}\b|\b)",
+    r"\beyJ[A-Za-z0-9_\-+/]{8,}={0,2}\.[A-Za-z0-9_\-]+(?:\.[A-Za-z0-9_\-]*)*",
+    r"\beyJ[A-Za-z0-9_\-+/]{40,}={0,2}",
+    r"\bxox[a-z](?:\.xox[a-z])?-[A-Za-z0-9\-]{8,}",
+    r"\bxapp-[0-9]+-[A-Za-z0-9\-]{8,}",
+    r"\bgh[pousr]_[A-Za-z0-9]{16,}",
+    r"\bgithub_pat_[A-Za-z0-9_]{20,}",
+    r"\bglpat-[A-Za-z0-9_\-]{16,}",
+    r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{10,}",
+    r"\bsk-(?:proj-|ant-|svcacct-)[A-Za-z0-9_\-]{20,}",
+    r"\bAIza[A-Za-z0-9_\-]{35}",
+    r"\bbot[0-9]{6,}:[A-Za-z0-9_\-]{30,}",
+)
+
+_RULES: Final[tuple[tuple[tuple[bytes, ...], Any, _Replace], ...]] = (
+    ((b"://",), compile_bytes(r"(?i)([a-z][a-z0-9+.\-]*://[^\s/:@\"'<>\[\]]*:)[^\s/\"'<>]+@"), _credentials),
+    (
+        (b"://",),
+        compile_bytes(
+            r"(?i)([a-z][a-z0-9+.\-]*://[^\s/:@\"'<>\[\]]*:)[^\s\"'<>@/]*[^\s\"'<>@/0-9\[\]][^\s\"'<>@]*/[^\s\"'<>@]*@"
+        ),
+        _credentials,
+    ),
+    ((b"://",), compile_bytes(r"(?i)([a-z][a-z0-9+.\-]*://)[A-Za-z0-9_\-]{20,}@"), _credentials),
+    (
+        (b"slack",),
+        compile_bytes(r"(?i)(hooks\.slack(?:-gov)?\.com\\?/(?:services|workflows|triggers)\\?/)[^\s\"'<>\[\]]+"),
+        _keep_first,
+    ),
+    (
+        (b"discord",),
+        compile_bytes(r"(?i)(discord(?:app)?\.com\\?/api\\?/(?:v[0-9]+\\?/)?webhooks\\?/)[^\s\"'<>\[\]]+"),
+        _keep_first,
+    ),
+    (
+        (b"authorization",),
+        compile_bytes(
+            r"(?i)((?:proxy-)?authorization\\*[\"']?[ \t]*[:=][ \t]*\[?\\*[\"']?)"
+            r"((?:digest|aws4-hmac-sha256|hawk)[ \t]+)([^\r\n]+)"
+        ),
+        _header,
+    ),
+    (
+        (b"authorization",),
+        compile_bytes(
+            r"(?i)((?:proxy-)?authorization\\*[\"']?[ \t]*[:=][ \t]*\[?\\*[\"']?)"
+            r"((?:bearer|basic|token|negotiate|ntlm|apikey|key)[ \t]+)?([^\s\"'\\\],]+)"
+        ),
+        _header,
+    ),
+    (
+        (b"cookie",),
+        compile_bytes(r"(?i)(\bcookie\\*[\"']?:[ \t]*\[?\\*[\"']?)[^\r\n\"'\]\[]+=[^\r\n\"'\]\[]+"),
+        _keep_first,
+    ),
+    ((b"bearer",), compile_bytes(r"(?i)(\bbearer[ \t]+)([A-Za-z0-9._~+/\-]{8,}=*)"), _bearer),
+    ((b"basic",), compile_bytes(r"(?i)(\bbasic[ \t]+)([A-Za-z0-9+/]{8,}={0,2})"), _basic),
+    ((b"auth",), compile_bytes(r"(\"auth\\*\"[ \t]*:[ \t]*\\*\")([A-Za-z0-9+/]{8,}={0,2})"), _basic),
+    ((b" -u", b"--user"), compile_bytes(r"(\s(?:-u|--user)[ \t=]+[\"']?[^\s:\"']+:)([^\s\"']+)"), _user_flag),
+    ((b"sig",), compile_bytes(r"(?i)([?&](?:sig|signature|x-amz-signature)=)[^\s&\"'<>\[]+"), _keep_first),
+    (
+        (b"token", b"secret", b"passw", b"key"),
+        compile_bytes(
+            r"(?i)(\b(?:token|secret|password|passwd|(?:api|access)[ _\-]?key)[ \t]+(?:(?:is|was)[ \t]+)?[\"'`]?)"
+            r"([A-Fa-f0-9]{32,}|[A-Za-z0-9+/_\-]{32,}={0,2})"
+        ),
+        _in_prose,
+    ),
+    (
+        (
+            *(b"akia", b"asia", b"aroa", b"aida", b"abia", b"acca", b"eyj", b"xox", b"xapp-", b"gh", b"glpat-"),
+            *(b"k_live_", b"k_test_", b"sk-", b"aiza", b"bot"),
+        ),
+        compile_bytes("|".join(_TOKENS)),
+        lambda _: _MARK,
+    ),
+)

@@ -1,0 +1,150 @@
+"""One alert as a message sees it: what is asked of its facts again and again, and the words a signal must supply.
+
+`Words` are what differs from signal to signal; each has a module of its own (`render_container`, `render_image`, …)
+and `render_signals` is the table. A signal that is not in the table is told with the words given here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from watcher.lib.durations import in_words
+from watcher.model.message import Mark, Text
+from watcher.model.signals import Signal
+from watcher.model.state import Alert, EndReason, Member
+from watcher.notify.facts import AlertFacts
+from watcher.notify.render_text import Part, many, name
+
+S = TypeVar("S", bound=Signal)
+
+_MARKS: Final = {"critical": Mark.CRITICAL, "warning": Mark.WARNING, "info": Mark.INFO, "none": Mark.INFO}
+_NOTHING: Final = timedelta()
+_SECOND: Final = timedelta(seconds=1)
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An alert at the time of its message. `grouped`: other alerts stand in the same message."""
+
+    facts: AlertFacts
+    at: datetime
+    grouped: bool = False
+    log_lines: int = 12
+
+    @property
+    def alert(self) -> Alert:
+        return self.facts.alert
+
+    @property
+    def firing(self) -> bool:
+        return self.alert.ends_at is None
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return self.facts.members
+
+    @property
+    def name(self) -> str:
+        """What broke, as people call it."""
+        key = self.alert.key
+        return name(key.claim or key.node or key.pod or key.workload or key.alertname)
+
+    @property
+    def kind(self) -> str:
+        """Kubernetes' word for what broke; empty where the alert is about none of its objects."""
+        key = self.alert.key
+        if key.claim:
+            return "PersistentVolumeClaim"
+        if key.node:
+            return "Node"
+        return "Pod" if key.pod else name(key.workload_kind)
+
+    @property
+    def mark(self) -> Mark:
+        if self.alert.end_reason is EndReason.RECOVERED:
+            return Mark.RECOVERED
+        if not self.firing:
+            return Mark.CLOSED
+        # A severity of the user's own invention (page, high) is shown as a warning rather than hidden as information.
+        return _MARKS.get(self.alert.labels.get("severity", ""), Mark.WARNING)
+
+    @property
+    def pods(self) -> list[str]:
+        """The pods of its members, worst first, each once."""
+        return list(dict.fromkeys(member.signal.pod for member in self.members if member.signal.pod))
+
+    @property
+    def worst(self) -> Signal:
+        """Of the member shown first; of the last one where none is left."""
+        return self.members[0].signal if self.members else self.alert.lead
+
+    @property
+    def last(self) -> datetime:
+        """Of occurrences: when the newest happened."""
+        return max([self.alert.lead.since, *(member.signal.since for member in self.members)])
+
+    @property
+    def lasted(self) -> timedelta:
+        """From its beginning to its end, or to now."""
+        return max((self.alert.ends_at or self.at) - self.alert.since, _NOTHING)
+
+    @property
+    def between(self) -> timedelta:
+        """Of occurrences: from the first to the newest."""
+        return max(self.last - self.alert.since, _NOTHING)
+
+    @property
+    def grew(self) -> bool:
+        told = self.facts.told_members
+        return self.firing and told is not None and len(self.members) > told
+
+
+class Words(Generic[S]):
+    """How one kind of signal is told. `kind` is what a list counts, `effect` and `over` continue a name."""
+
+    kind = "other trouble"
+    effect = "is in trouble"
+    over = "is no longer in trouble"
+    counted = False
+    """Members have a number of deaths or occurrences that is worth telling."""
+
+    def title(self, case: Case, signal: S) -> str:
+        return f"{case.name}: {name(case.alert.key.alertname)}"
+
+    def sentence(self, case: Case, signal: S) -> list[Part]:
+        """What happened and how often, with its full stop; the pods follow."""
+        return []
+
+    def pods(self, case: Case) -> str:
+        """How many of the workload's pods; empty where that says nothing."""
+        return pods_of(case)
+
+    def evidence(self, case: Case, signal: S) -> list[Text]:
+        return []
+
+    def next_step(self, case: Case, signal: S) -> list[Part]:
+        return []
+
+    def was(self, case: Case, signal: S) -> str:
+        """After the end, what it had been: a sentence without its full stop."""
+        return ""
+
+
+def pods_of(case: Case) -> str:
+    """`3 of 12 pods`, `2 of 2 pods, none is ready`, `its only pod`."""
+    count, total = len(case.pods), case.facts.pods_total
+    if not count or case.kind == "Pod":
+        return ""
+    if total < count:
+        return many(count, "pod")
+    if total == 1:
+        return "its only pod"
+    none = ", none is ready" if case.facts.pods_ready == 0 else ""
+    return f"{count:,} of {total:,} pods{none}"
+
+
+def within(span: timedelta) -> str:
+    """`in 20 min`; `at once` where no whole second lies between."""
+    return f"in {in_words(span)}" if span >= _SECOND else "at once"

@@ -1,0 +1,83 @@
+"""The compiled configuration as the core uses it, and the step that every stage works in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from watcher.model.changes import Draft
+from watcher.model.config import FirstStart, Receiver
+from watcher.model.identity import AlertKey, Workload
+from watcher.model.signals import Signal
+from watcher.model.state import Alert, Decision, Member, MemberState, PodState, Transition
+from watcher.routing.inhibition import InhibitRule
+from watcher.routing.route import Route
+from watcher.rules.compiled import CompiledRule
+
+REPLACEMENT_PATIENCE = timedelta(minutes=2)
+"""How long an alert waits for a replacement of its last member's pod to fail the same way."""
+
+
+class Core(msgspec.Struct, frozen=True, kw_only=True):
+    """What does not change while the configuration stays the same."""
+
+    cluster: str = ""
+    rules: tuple[CompiledRule, ...]
+    route: Route
+    receivers: Mapping[str, Receiver]
+    inhibit_rules: tuple[InhibitRule, ...] = ()
+    first_start: FirstStart = FirstStart.SUMMARY
+    external_url: str = ""
+    by_signal: Mapping[type[Signal], tuple[CompiledRule, ...]] = {}
+    by_rule: Mapping[str, CompiledRule] = {}
+    routes: Mapping[str, Route] = {}
+
+    @classmethod
+    def build(
+        cls, *, rules: tuple[CompiledRule, ...], route: Route, receivers: tuple[Receiver, ...], **rest: object
+    ) -> Core:
+        """A core with its look-ups made."""
+        by_signal: dict[type[Signal], tuple[CompiledRule, ...]] = {}
+        for rule in rules:
+            by_signal[rule.signal] = (*by_signal.get(rule.signal, ()), rule)
+        return cls(
+            rules=rules,
+            route=route,
+            receivers={receiver.name: receiver for receiver in receivers},
+            by_signal=by_signal,
+            by_rule={rule.id: rule for rule in rules},
+            routes={node.id: node for node in route.walk()},
+            **rest,  # type: ignore[arg-type]
+        )
+
+
+class Step(msgspec.Struct):
+    """One moment of the fold: the draft it writes to, and what time it is."""
+
+    core: Core
+    draft: Draft
+    at: datetime
+
+    def transition(self, alert: AlertKey, subject: str, before: str, after: str, why: str) -> None:
+        self.draft.transitions.append(
+            Transition(at=self.at, alert=alert, subject=subject, before=before, after=after, why=why)
+        )
+
+    def decided(self, decision: Decision) -> None:
+        self.draft.decisions.append(decision)
+
+    def touch(self, alert: Alert) -> None:
+        """Have routing look at the alert once this instant is over."""
+        if alert.settle_at is None or alert.settle_at > self.at:
+            alert = msgspec.structs.replace(alert, settle_at=self.at)
+        self.draft.alerts.put(alert.key, alert)
+
+    def siblings(self, workload: Workload) -> list[PodState]:
+        return self.draft.pods.by("workload", workload)
+
+    def members(self, alert: AlertKey) -> list[Member]:
+        """The members that make the alert fire, longest active first."""
+        active = [m for m in self.draft.members.by("alert", alert) if m.state is not MemberState.PENDING]
+        return sorted(active, key=lambda m: (m.since, m.key))

@@ -1,0 +1,103 @@
+"""Inputs and timers in order of time: the fold that live running, replay and rule tests share.
+
+An instant is closed by any later one: until then inputs of the same time may come. Timers due before an input run
+first, each at its own due time; of those due at the very time of an input, detectors and members run before it and
+alerts and groups after it, once the instant is closed. So the answer does not depend on how inputs are batched.
+Nothing is judged and no timer runs before the streams have synced in this process (the gate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from watcher.model.changes import Changes, Draft, Rank, View
+from watcher.model.observations import (
+    DeliveryDone,
+    Ended,
+    EvidenceArrived,
+    Forbidden,
+    Input,
+    Listing,
+    PodSeen,
+    Started,
+    Synced,
+)
+from watcher.pipeline import delivering, flushing, judging, settling, watching
+from watcher.pipeline.core import Core, Step
+
+
+def handle(core: Core, view: View, inputs: Iterable[Input], now: datetime) -> Changes:
+    """What follows from `inputs` (in order of time) and from the timers due before `now`. `view` stays as it is."""
+    draft = Draft(view)
+    step = Step(core=core, draft=draft, at=draft.meta.now or now)
+    for one in inputs:
+        at = max(one.at, draft.meta.now or one.at)
+        _run_timers(step, at, closed=False)
+        _advance(step, at)
+        _take(step, one)
+    at = max(now, draft.meta.now or now)
+    _run_timers(step, at, closed=False)
+    _advance(step, at)
+    return draft.changes()
+
+
+def _advance(step: Step, at: datetime) -> None:
+    step.at = at
+    if step.draft.meta.now != at:
+        step.draft.meta = msgspec.structs.replace(step.draft.meta, now=at)
+
+
+def is_gated(draft: Draft) -> bool:
+    """Whether a stream that matters has not yet been listed in this process."""
+    return any(not (state.synced or state.forbidden) for state in draft.scopes.all())
+
+
+def next_wake(view: View) -> datetime | None:
+    """When the core wants to be asked again; None while nothing is due, or while a stream has not synced."""
+    waits = any(not (state.synced or state.forbidden) for state in view.scopes.rows.values())
+    return None if waits else view.next_due()
+
+
+def _run_timers(step: Step, until: datetime, *, closed: bool) -> None:
+    """Run what is due before `until`, and of what is due at `until` the detectors and members."""
+    draft = step.draft
+    if is_gated(draft):
+        return
+    while (timer := draft.first_timer(draft.meta.now)) is not None:
+        due, rank, key = timer
+        floor = max(due, draft.meta.now or due)
+        if floor > until or (floor == until and rank >= Rank.ALERT and not closed):
+            return
+        _advance(step, floor)
+        match rank:
+            case Rank.WINDOW:
+                watching.wake(step, key)
+            case Rank.MEMBER:
+                judging.member_due(step, key)
+            case Rank.ALERT:
+                settling.settle(step, key)
+            case _:
+                flushing.flush(step, key)
+
+
+def _take(step: Step, one: Input) -> None:
+    match one:
+        case PodSeen():
+            watching.pod_seen(step, one)
+        case Listing():
+            watching.listing(step, one.scope)
+        case Synced():
+            watching.synced(step, one)
+        case Started():
+            watching.started(step, one)
+        case Forbidden():
+            watching.forbidden(step, one)
+        case EvidenceArrived():
+            settling.evidence(step, one.evidence)
+        case DeliveryDone():
+            delivering.done(step, one)
+        case Ended():
+            _run_timers(step, one.at, closed=True)

@@ -1,0 +1,318 @@
+"""Rules over signals: members begin, fire, hold and end, and with them the alerts.
+
+`alerts.lifecycle` says which move follows from what; here the moves are made, with their times.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from watcher.alerts.identity import alert_key, alert_labels
+from watcher.alerts.lifecycle import AlertEvent, MemberEvent, event_of, move_alert, move_member
+from watcher.detect.signals import Findings
+from watcher.lib.fnv import fingerprint
+from watcher.lib.templates import TemplateProblem
+from watcher.model.config import FirstStart
+from watcher.model.identity import AlertKey, MemberKey
+from watcher.model.signals import AnySignal
+from watcher.model.state import Alert, AlertState, EndReason, Member, MemberState, PodState
+from watcher.pipeline.core import REPLACEMENT_PATIENCE, Step
+from watcher.rules.compiled import CompiledRule
+from watcher.rules.judge import judge as verdict_of
+from watcher.rules.verdict import Verdict
+
+
+class Baseline(msgspec.Struct, frozen=True, gc=False):
+    """Whether what is found now was there before: of a scope never listed before everything, else of new rules."""
+
+    everything: bool = False
+    listed: bool = True
+
+    def covers(self, step: Step, rule: CompiledRule) -> bool:
+        if not self.listed or step.core.first_start is FirstStart.ALERT:
+            return False
+        return self.everything or rule.id not in step.draft.meta.rules
+
+
+NO_BASELINE = Baseline(listed=False)
+
+
+def judge(step: Step, state: PodState, findings: Findings, baseline: Baseline) -> None:
+    """Hold every rule against the pod's signals; a state that is no longer there was seen absent."""
+    for occurrence in findings.occurrences:
+        for rule in step.core.by_signal.get(type(occurrence), ()):
+            _occurred(step, state, rule, occurrence, baseline)
+    if not findings.states and findings.occurrences and findings.histories == {}:
+        return
+    members = {member.key: member for member in step.draft.members.by("uid", state.uid)}
+    for signal in findings.states:
+        deaths = findings.new_deaths.get(signal.subject.container, 0)
+        for rule in step.core.by_signal.get(type(signal), ()):
+            key = MemberKey(rule=rule.id, subject=signal.subject)
+            member = members.pop(key, None)
+            if member is None:
+                _begin(step, state, rule, signal, baseline)
+            else:
+                _go_on(step, rule, member, signal, deaths)
+    for member in members.values():
+        rule_of = step.core.by_rule.get(member.key.rule)
+        if rule_of is not None and not rule_of.signal.OCCURRENCE:
+            _verdict(step, rule_of, member, None, 0)
+
+
+def _begin(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> None:
+    verdict = verdict_of(rule, signal)
+    if move_member(None, event_of(rule, None, verdict)) is None:
+        return
+    member = Member(
+        key=MemberKey(rule=rule.id, subject=signal.subject),
+        alert=alert_key(rule, signal),
+        workload=state.workload,
+        state=MemberState.PENDING,
+        signal=signal,
+        since=signal.since,
+        due=step.at + rule.hold,
+        baseline=baseline.covers(step, rule),
+        count=max(1, getattr(signal, "deaths_6h", 1)),
+    )
+    _store(step, member, None, "the rule holds")
+    if not rule.hold:
+        _fire(step, rule, member, verdict)
+
+
+def _go_on(step: Step, rule: CompiledRule, member: Member, signal: AnySignal, deaths: int) -> None:
+    changed = msgspec.structs.replace(member, signal=signal, leaving=False)
+    if deaths and member.state is not MemberState.PENDING:
+        changed = msgspec.structs.replace(changed, count=member.count + deaths)
+        _count(step, member.alert, deaths)
+    _verdict(step, rule, changed, verdict_of(rule, signal), deaths)
+
+
+def _count(step: Step, key: AlertKey, more: int) -> None:
+    alert = step.draft.alerts.get(key)
+    if alert is not None:
+        step.touch(msgspec.structs.replace(alert, count=alert.count + more))
+
+
+def _verdict(step: Step, rule: CompiledRule, member: Member, verdict: Verdict | None, deaths: int) -> None:
+    """Move an existing member by what the rule says now (None: the signal is absent)."""
+    where = False if verdict is None else member.where if verdict.where is None else verdict.where
+    member = msgspec.structs.replace(member, where=where)
+    event = event_of(rule, member.state, verdict)
+    after = move_member(member.state, event)
+    if after is None:
+        _end(step, member, event.value)
+    elif after is MemberState.HOLDING:
+        renewed = member.state is MemberState.FIRING or (event is MemberEvent.CLEAR and deaths > 0)
+        _hold(step, rule, member, renew=renewed, why=event.value)
+    elif after is MemberState.FIRING:
+        _store(step, msgspec.structs.replace(member, state=after, due=None), member.state, event.value)
+    else:
+        _store(step, member, member.state, event.value)
+
+
+def _hold(step: Step, rule: CompiledRule, member: Member, *, renew: bool, why: str) -> None:
+    """Keep it firing for `keep_firing_for`; while `where` is still true it does not end."""
+    due = step.at + rule.keep_firing_for if renew else member.due
+    before = member.state
+    if due is not None and due <= step.at:
+        due = None
+    if due is None and not member.where:
+        _end(step, member, MemberEvent.HOLD_OVER.value)
+        return
+    _store(step, msgspec.structs.replace(member, state=MemberState.HOLDING, due=due), before, why)
+
+
+def _fire(step: Step, rule: CompiledRule, member: Member, verdict: Verdict) -> None:
+    before = member.state
+    state = move_member(before, MemberEvent.FOR_OVER)
+    assert state is not None
+    member = msgspec.structs.replace(member, state=state, fired_at=step.at, due=None)
+    _store(step, member, before, MemberEvent.FOR_OVER.value)
+    _alert_fires(step, rule, member)
+    if event_of(rule, state, verdict) is MemberEvent.CLEAR:
+        _verdict(step, rule, member, verdict, 0)
+
+
+def member_due(step: Step, key: MemberKey) -> None:
+    """`for` or `keep_firing_for` of a member is over."""
+    member = step.draft.members.get(key)
+    assert member is not None
+    rule = step.core.by_rule.get(key.rule)
+    if rule is None:
+        _end(step, member, "its rule is gone")
+    elif member.state is MemberState.PENDING:
+        if rule.signal.OCCURRENCE:
+            _fire_occurrence(step, rule, member)
+        else:
+            _fire(step, rule, member, verdict_of(rule, member.signal))
+    elif member.where and not rule.signal.OCCURRENCE:
+        step.draft.members.put(key, msgspec.structs.replace(member, due=None))
+    else:
+        move_member(member.state, MemberEvent.HOLD_OVER)
+        _end(step, member, MemberEvent.HOLD_OVER.value)
+
+
+def _occurred(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> None:
+    """Something happened, or what happened before is seen with other circumstances (the same id)."""
+    verdict = verdict_of(rule, signal)
+    key = MemberKey(rule=rule.id, subject=signal.subject)
+    member = step.draft.members.get(key)
+    same = member is not None and member.signal.id == signal.id
+    if verdict.where is None:
+        return
+    if not verdict.where:
+        if member is not None and same:
+            _end(step, member, "its circumstances have passed")
+        return
+    until = signal.since + rule.keep_firing_for
+    if member is None:
+        if until > step.at or rule.hold:
+            _first_occurrence(step, state, rule, signal, baseline)
+    elif same:
+        _store(step, msgspec.structs.replace(member, signal=signal), member.state, "")
+    else:
+        later = max(member.due or until, until) if member.state is MemberState.HOLDING else member.due
+        _store(
+            step, msgspec.structs.replace(member, signal=signal, due=later, count=member.count + 1), member.state, ""
+        )
+        _count(step, member.alert, 1)
+
+
+def _first_occurrence(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> None:
+    member = Member(
+        key=MemberKey(rule=rule.id, subject=signal.subject),
+        alert=alert_key(rule, signal),
+        workload=state.workload,
+        state=MemberState.PENDING,
+        signal=signal,
+        since=signal.since,
+        due=step.at + rule.hold,
+        baseline=baseline.covers(step, rule),
+    )
+    _store(step, member, None, "it happened")
+    if not rule.hold:
+        _fire_occurrence(step, rule, member)
+
+
+def _fire_occurrence(step: Step, rule: CompiledRule, member: Member) -> None:
+    """An occurrence fires and is over at once: it is held from its own time."""
+    due = max(member.signal.since + rule.keep_firing_for, step.at + timedelta(microseconds=1))
+    member = msgspec.structs.replace(member, state=MemberState.FIRING, fired_at=step.at, due=None)
+    _alert_fires(step, rule, member)
+    _store(step, msgspec.structs.replace(member, state=MemberState.HOLDING, due=due), MemberState.PENDING, "it fires")
+
+
+def leave(step: Step, uid: str) -> None:
+    """Its pod is being deleted: a member counts neither as failing nor as healthy; one that is pending is dropped."""
+    for member in step.draft.members.by("uid", uid):
+        if member.state is MemberState.PENDING:
+            _end(step, member, "its pod is being deleted")
+        elif not member.leaving:
+            changed = msgspec.structs.replace(member, leaving=True)
+            if not step.core.by_rule[member.key.rule].signal.OCCURRENCE:
+                changed = msgspec.structs.replace(changed, due=None)
+            _store(step, changed, member.state, "its pod is being deleted")
+
+
+def states_gone(step: Step, uid: str) -> None:
+    """A failed pod runs no containers any more: what was true of them is over, and is not recovered."""
+    for member in step.draft.members.by("uid", uid):
+        rule = step.core.by_rule.get(member.key.rule)
+        if rule is None or not rule.signal.OCCURRENCE:
+            _end(step, member, "its pod has failed", gone=True)
+
+
+def pod_gone(step: Step, uid: str) -> None:
+    for member in step.draft.members.by("uid", uid):
+        _end(step, member, "its pod is gone", gone=True)
+
+
+def _store(step: Step, member: Member, before: MemberState | None, why: str) -> None:
+    if step.draft.members.get(member.key) == member:
+        return
+    step.draft.members.put(member.key, member)
+    if before is not member.state:
+        _note(step, member, before or "inactive", member.state, why)
+    alert = step.draft.alerts.get(member.alert)
+    if alert is not None and member.state is not MemberState.PENDING:
+        step.touch(alert)
+
+
+def _note(step: Step, member: Member, before: str, after: str, why: str) -> None:
+    subject = member.key.subject
+    name = "/".join(part for part in (subject.namespace, subject.pod, subject.container) if part)
+    step.transition(member.alert, name, before, after, why)
+
+
+def _end(step: Step, member: Member, why: str, *, gone: bool = False) -> None:
+    step.draft.members.drop(member.key)
+    _note(step, member, member.state, "inactive", why)
+    alert = step.draft.alerts.get(member.alert)
+    if alert is None or member.state is MemberState.PENDING or alert.state is not AlertState.FIRING:
+        return
+    if step.members(member.alert):
+        step.touch(alert)
+        return
+    event = AlertEvent.LAST_GONE if gone else AlertEvent.LAST_ENDED
+    state = move_alert(alert.state, event)
+    step.transition(alert.key, "", alert.state, state, event.value)
+    if state is AlertState.VACANT:
+        until = step.at + REPLACEMENT_PATIENCE
+        step.touch(msgspec.structs.replace(alert, state=state, vacant_until=until, lead=member.signal))
+    else:
+        end_alert(step, msgspec.structs.replace(alert, state=state, lead=member.signal), EndReason.RECOVERED)
+
+
+def end_alert(step: Step, alert: Alert, reason: EndReason) -> None:
+    step.touch(
+        msgspec.structs.replace(
+            alert, state=AlertState.ENDED, ends_at=step.at, end_reason=reason, vacant_until=None, explained_by=None
+        )
+    )
+
+
+def _alert_fires(step: Step, rule: CompiledRule, member: Member) -> None:
+    """The alert begins, or goes on: what has not been told to have ended has not ended for anybody."""
+    alert = step.draft.alerts.get(member.alert)
+    before = alert.state if alert is not None else None
+    state = move_alert(before, AlertEvent.MEMBER_FIRES)
+    if alert is None:
+        alert = _new_alert(step, rule, member)
+    else:
+        alert = msgspec.structs.replace(alert, state=state, ends_at=None, end_reason=None, vacant_until=None)
+    if before is not state:
+        step.transition(alert.key, "", before or "inactive", state, AlertEvent.MEMBER_FIRES.value)
+    step.touch(alert)
+
+
+def _new_alert(step: Step, rule: CompiledRule, member: Member) -> Alert:
+    labels = alert_labels(rule, member.alert)
+    values: dict[str, Any] = {
+        **msgspec.structs.asdict(member.signal),
+        "members": [msgspec.structs.asdict(member.signal)],
+    }
+    annotations: dict[str, str] = {}
+    problems: list[str] = []
+    for name, template in rule.annotations.items():
+        try:
+            annotations[name] = template.render(values)
+        except TemplateProblem as problem:
+            problems.append(f"{name}: {problem}")
+    return Alert(
+        key=member.alert,
+        workload=member.workload,
+        state=AlertState.FIRING,
+        labels=labels,
+        annotations=annotations,
+        fingerprint=fingerprint(labels),
+        starts_at=step.at,
+        since=member.since,
+        baseline=member.baseline,
+        lead=member.signal,
+        count=member.count,
+        problems=tuple(problems),
+    )

@@ -1,0 +1,259 @@
+"""Alerts at the end of an instant: what explains and inhibits them, which groups they join, when those are due.
+
+Every alert that changed asks for this by `settle_at`, a timer like any other; so it survives a crash between the
+change and what follows from it, and what begins in the same instant inhibits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from watcher.lib.redact import redact
+from watcher.model.config import FirstStart
+from watcher.model.evidence import Evidence, EvidenceRequest
+from watcher.model.identity import AlertKey
+from watcher.model.message import HoldReason
+from watcher.model.signals import CrashLooping, LastExit, OomClass, OOMKilled, PodFailed
+from watcher.model.state import Alert, AlertState, Decision, EndReason, Group, Member, MemberState
+from watcher.notify.growth import concerns_all, grew
+from watcher.pipeline.core import Step
+from watcher.pipeline.judging import end_alert
+from watcher.routing.inhibition import inhibitor
+from watcher.routing.route import Route, group_labels
+from watcher.routing.timing import group_id, next_tick
+
+EXPLAINING = frozenset({OomClass.MAIN_PROCESS.value, OomClass.CHILD_THEN_EXIT.value, OomClass.NODE.value})
+TOLD_SEVERITIES = frozenset({"critical", "warning"})
+
+
+def settle(step: Step, key: AlertKey) -> None:
+    alert = step.draft.alerts.get(key)
+    assert alert is not None
+    if alert.settle_at is None or alert.settle_at > step.at:
+        _not_replaced(step, alert)
+        return
+    began_or_ended = alert.settle_at == (alert.ends_at or alert.starts_at)
+    alert = msgspec.structs.replace(alert, settle_at=None)
+    if alert.state is not AlertState.ENDED:
+        alert = _measure(step, alert)
+        alert = msgspec.structs.replace(alert, held_by=_inhibited(step, alert))
+        alert = _ask(step, alert)
+    step.draft.alerts.put(key, alert)
+    if began_or_ended:
+        _touch_dependents(step, alert)
+    _route(step, alert)
+
+
+def _not_replaced(step: Step, alert: Alert) -> None:
+    """Nothing took the place of its last member: recovered if its workload has a ready pod, else deleted."""
+    ready = any(pod.ready for pod in step.siblings(alert.workload))
+    step.transition(alert.key, "", alert.state, AlertState.ENDED, "no replacement failed in time")
+    ended = msgspec.structs.replace(alert, state=AlertState.ENDED)
+    end_alert(step, ended, EndReason.RECOVERED if ready else EndReason.DELETED)
+
+
+def subjects(members: Iterable[Member]) -> dict[str, Member]:
+    """One member per subject (rules that share a name may both have one), in the given order."""
+    found: dict[str, Member] = {}
+    for member in members:
+        found.setdefault("/".join(msgspec.structs.astuple(member.key.subject)), member)
+    return found
+
+
+def _measure(step: Step, alert: Alert) -> Alert:
+    """Its size, its leading member, and whether every member is the effect of something else."""
+    members = step.members(alert.key)
+    causes = [_explain(step, member) for member in members]
+    size = len(subjects(members))
+    explained = causes[0] if causes and all(cause is not None for cause in causes) else None
+    if not members:
+        explained = alert.explained_by
+    changed = msgspec.structs.replace(
+        alert,
+        explained_by=explained,
+        peak=max(alert.peak, size),
+        lead=members[0].signal if members else alert.lead,
+        since=min(alert.since, members[0].since) if members else alert.since,
+    )
+    if alert.baseline and alert.settle_at is None and alert.starts_at == step.at:
+        return msgspec.structs.replace(changed, base_members=max(1, size))
+    told = step.draft.told.by("alert", alert.key)
+    pods = sum(1 for pod in step.siblings(alert.workload) if pod.counts)
+    all_before = concerns_all(alert.base_members, pods)
+    if alert.baseline and not told and grew(alert.base_members, all_before, size, pods):
+        return msgspec.structs.replace(changed, baseline=False)
+    return changed
+
+
+def _explain(step: Step, member: Member) -> AlertKey | None:
+    """The alert that explains a member: an OOM kill told of the container whose last death it was."""
+    cause = _cause_of(step, member)
+    if cause != member.explained_by:
+        step.draft.members.put(member.key, msgspec.structs.replace(member, explained_by=cause))
+    return cause
+
+
+def _cause_of(step: Step, member: Member) -> AlertKey | None:
+    if not isinstance(member.signal, CrashLooping):
+        return None
+    subject = member.key.subject
+    history = step.draft.histories.get((subject.uid, subject.container))
+    if history is None or history.oom_class not in EXPLAINING:
+        return None
+    for other in step.draft.members.by("uid", subject.uid):
+        if (
+            isinstance(other.signal, OOMKilled)
+            and other.key.subject == subject
+            and other.state is not MemberState.PENDING
+            and step.core.by_rule[other.key.rule].severity in TOLD_SEVERITIES
+        ):
+            return other.alert
+    return None
+
+
+def _inhibited(step: Step, alert: Alert) -> AlertKey | None:
+    """Shipped rules compare inside a workload; only the configuration's may look at every alert."""
+    rules = step.core.inhibit_rules
+    narrow = [rule for rule in rules if "workload" in rule.equal and "namespace" in rule.equal]
+    near = [other for other in step.draft.alerts.by("workload", alert.workload) if other.ends_at is None]
+    found = inhibitor(narrow, alert, near)
+    if found is None and len(narrow) < len(rules):
+        wide = [rule for rule in rules if rule not in narrow]
+        found = inhibitor(wide, alert, step.draft.alerts.by("firing", True))
+    return found
+
+
+def _touch_dependents(step: Step, alert: Alert) -> None:
+    """What it explains or inhibits, or did until now, is looked at again in this instant."""
+    others = step.draft.alerts.by("workload", alert.workload)
+    if any("workload" not in rule.equal and _is_source(rule.source, alert) for rule in step.core.inhibit_rules):
+        others = step.draft.alerts.by("firing", True)
+    for other in others:
+        if other.key != alert.key and other.ends_at is None and other.settle_at is None:
+            step.touch(other)
+
+
+def _is_source(matchers: Iterable[object], alert: Alert) -> bool:
+    return all(matcher.matches(alert.labels) for matcher in matchers)  # type: ignore[attr-defined]
+
+
+def hold_reason(step: Step, alert: Alert) -> HoldReason | None:
+    """Why a firing alert may not be told of now. Silences and time intervals have their door here."""
+    if alert.explained_by is not None:
+        return HoldReason.EXPLAINED
+    if alert.held_by is not None:
+        return HoldReason.INHIBITED
+    if alert.baseline and not step.draft.told.by("alert", alert.key):
+        return HoldReason.BASELINE
+    return None
+
+
+def _ask(step: Step, alert: Alert) -> Alert:
+    """Ask for the log tail of what died, once, when it may be told."""
+    signal = alert.lead
+    wanted = isinstance(signal, LastExit | PodFailed) and signal.container
+    if not wanted or alert.evidence_asked is not None or alert.explained_by is not None or alert.held_by is not None:
+        return alert
+    assert isinstance(signal, LastExit | PodFailed)
+    step.draft.fetch.append(
+        EvidenceRequest(
+            alert=alert.key,
+            namespace=signal.namespace,
+            pod=signal.pod,
+            uid=signal.uid,
+            container=signal.container,
+            container_id=signal.container_id,
+            asked_at=step.at,
+        )
+    )
+    return msgspec.structs.replace(alert, evidence_asked=step.at)
+
+
+def evidence(step: Step, found: Evidence) -> None:
+    """What was asked for has come. It never causes a message of its own."""
+    alert = step.draft.alerts.get(found.alert)
+    if alert is None or alert.evidence_asked is None:
+        return
+    clean = msgspec.structs.replace(
+        found, log=tuple(redact(line) for line in found.log), events=tuple(redact(line) for line in found.events)
+    )
+    step.draft.alerts.put(alert.key, msgspec.structs.replace(alert, evidence=clean))
+
+
+def _route(step: Step, alert: Alert) -> None:
+    """Put a firing alert into its groups and make those due in which there is something new to tell."""
+    if alert.ends_at is None and not alert.groups:
+        alert = _join(step, alert)
+    if alert.ends_at is not None and not alert.groups:
+        step.draft.alerts.drop(alert.key)
+        return
+    for name in alert.groups:
+        group = step.draft.groups.get(name)
+        if group is not None and _has_news(step, alert, group):
+            _make_due(step, group)
+
+
+def _join(step: Step, alert: Alert) -> Alert:
+    names: list[str] = []
+    for route in step.core.route.match(alert.labels):
+        if not route.receiver:
+            continue
+        name = _group_for(step, alert, route)
+        if name not in names:
+            names.append(name)
+    if not names and alert.starts_at == step.at:
+        step.decided(
+            Decision(
+                at=step.at, group="", receiver="", integration="", alert=alert.key, verdict="hold",
+                reason=HoldReason.NO_RECEIVER.value,
+            )
+        )  # fmt: skip
+    alert = msgspec.structs.replace(alert, groups=tuple(names))
+    step.draft.alerts.put(alert.key, alert)
+    return alert
+
+
+def _group_for(step: Step, alert: Alert, route: Route) -> str:
+    """The group of this route that the alert belongs to, made if it is the first; the summary's for the baseline."""
+    summary = alert.baseline and step.core.first_start is FirstStart.SUMMARY and alert.starts_at == step.at
+    labels = {} if summary else group_labels(route, alert.labels)
+    name = f"baseline/{route.receiver}" if summary else group_id(route.receiver, route.id, labels)
+    group = step.draft.groups.get(name)
+    if group is None:
+        group = Group(
+            id=name, route=route.id, receiver=route.receiver, labels=labels, due=step.at + route.group_wait,
+            baseline=summary,
+        )  # fmt: skip
+    if alert.key not in group.alerts:
+        step.draft.groups.put(name, msgspec.structs.replace(group, alerts=(*group.alerts, alert.key)))
+    return name
+
+
+def _has_news(step: Step, alert: Alert, group: Group) -> bool:
+    told = [row for row in step.draft.told.by("alert", alert.key) if row.key.receiver == group.receiver]
+    if alert.ends_at is not None:
+        return True
+    if hold_reason(step, alert) is not None and not told:
+        return False
+    if not told:
+        return True
+    size = len(subjects(step.members(alert.key)))
+    pods = sum(1 for pod in step.siblings(alert.workload) if pod.counts)
+    return any(grew(row.members, row.all_members, size, pods) for row in told)
+
+
+def _make_due(step: Step, group: Group) -> None:
+    due = due_again(step, group, step.at)
+    if group.due is None or due < group.due:
+        step.draft.groups.put(group.id, msgspec.structs.replace(group, due=due))
+
+
+def due_again(step: Step, group: Group, at: datetime) -> datetime:
+    """The next time that a group may speak: its first after `group_wait`, then the grid of `group_interval`."""
+    route = step.core.routes.get(group.route) or step.core.route
+    if group.origin is None:
+        return at + route.group_wait
+    return next_tick(group.origin, route.group_interval, at)

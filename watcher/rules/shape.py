@@ -1,0 +1,41 @@
+"""The shape of a rule file: Prometheus' rule files with `signal` and `where` in place of `expr` (design, section 5)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from watcher.lib.shapes import Duration, Shape
+
+
+def _condition(value: Any) -> Any:
+    """`where: true` without quotes is a boolean in YAML, and means the expression `true`."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+Condition = Annotated[str, BeforeValidator(_condition)]
+
+
+class RuleShape(Shape):
+    alert: str
+    signal: str
+    where: Condition | None = None
+    until: Condition | None = None
+    hold: Annotated[Duration, Field(alias="for")] = timedelta()
+    keep_firing_for: Duration = timedelta()
+    per: Literal["workload", "pod"] = "workload"
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class GroupShape(Shape):
+    """`rules` are checked one by one, so that an error in one hides none in another."""
+
+    name: str
+    rules: list[Any]
+
+
+class FileShape(Shape):
+    groups: list[Any]

@@ -1,0 +1,250 @@
+"""The way to the API server, and the one home of kubernetes_asyncio.
+
+Its configuration and its session are used (kubeconfig, exec plugins, in-cluster, TLS, proxies), not its `Watch` and
+not its models: answers are raw, decoded in `decode`. The import costs about 40 MiB and happens on the first connect.
+Statuses and connection errors become the classes of `errors`; renewing tokens is in `credentials`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp.http_exceptions import LineTooLong as TooLong
+
+from watcher.ports import Clock
+from watcher.source.credentials import FileToken, LoadedToken, Refresher
+from watcher.source.decode import decode_status
+from watcher.source.errors import ConnectError, LineTooLong, Unreachable, api_error
+
+Query = Mapping[str, str | int]
+
+CONNECT_WITHIN = 5.0
+"""Seconds for the socket and TLS: an API server that is there answers within a few round trips."""
+
+LARGEST_ERROR = 64 * 1024
+"""Bytes read of a failed answer; a Status is a few hundred."""
+
+
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to look for a way to the cluster; the defaults are Kubernetes' own."""
+
+    default_kubeconfig: Path = Path("~/.kube/config")
+    service_account: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+    """Mounted into every pod: `token`, `ca.crt`, `namespace`."""
+    environ: Mapping[str, str] | None = None
+    """Of KUBERNETES_SERVICE_HOST and _PORT, which a pod has. None: kubernetes_asyncio looks itself."""
+
+
+class Answer:
+    """A response of status 200, whose body is still to be read."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._content = response.content
+        self.headers = response.headers
+
+    async def body(self) -> bytes:
+        """All of it."""
+        try:
+            return await self._content.read()
+        except _TROUBLE as error:
+            raise _unreachable(error) from error
+
+    async def head(self, limit: int) -> bytes:
+        """At most `limit` bytes of it."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while size < limit and (part := await self._content.read(limit - size)):
+                parts.append(part)
+                size += len(part)
+        except _TROUBLE as error:
+            raise _unreachable(error) from error
+        return b"".join(parts)
+
+    async def line(self) -> bytes:
+        """The next line with its newline; without one at the end of the stream; empty after it."""
+        try:
+            return await self._content.readline()
+        except TooLong as error:
+            raise LineTooLong("a line of the watch is longer than the read buffer") from error
+        except _TROUBLE as error:
+            raise _unreachable(error) from error
+
+
+_TROUBLE = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+def _unreachable(error: Exception) -> Unreachable:
+    if isinstance(error, TimeoutError):
+        return Unreachable(str(error) or "no answer in time", kind="timeout")
+    kind = "cut_off" if isinstance(error, aiohttp.ClientPayloadError) else "connection"
+    return Unreachable(f"{type(error).__name__}: {error}", kind=kind)
+
+
+class KubeClient:
+    """GET requests to one API server. Use `connect` to make one."""
+
+    def __init__(self, api: Any, refresher: Refresher | None) -> None:
+        """`api`: a kubernetes_asyncio ApiClient."""
+        self._api = api
+        self._refresher = refresher
+        if refresher is not None:
+
+            async def hook(_: object) -> None:
+                await refresher.refresh()
+
+            api.configuration.refresh_api_key_hook = hook
+
+    async def request(
+        self, path: str, query: Query | None = None, timeout: aiohttp.ClientTimeout | None = None
+    ) -> aiohttp.ClientResponse:
+        """The raw answer, whatever its status; a 401 is asked once more with a fresh token. Unreachable."""
+        response = await self._call(path, query, timeout)
+        if response.status == 401 and self._refresher is not None:
+            response.close()
+            await self._refresher.refresh(force=True)
+            response = await self._call(path, query, timeout)
+        return response
+
+    async def _call(
+        self, path: str, query: Query | None, timeout: aiohttp.ClientTimeout | None
+    ) -> aiohttp.ClientResponse:
+        try:
+            response: aiohttp.ClientResponse = await self._api.call_api(
+                path,
+                "GET",
+                query_params=[(key, str(value)) for key, value in (query or {}).items()],
+                # Servers of 1.37 gzip watches with one member per flush, which some clients cut short.
+                header_params={"Accept": "application/json", "Accept-Encoding": "identity"},
+                auth_settings=["BearerToken"],
+                _preload_content=False,
+                _request_timeout=timeout or limits(),
+            )
+        except _TROUBLE as error:
+            raise _unreachable(error) from error
+        return response
+
+    @asynccontextmanager
+    async def get(
+        self, path: str, query: Query | None = None, timeout: aiohttp.ClientTimeout | None = None
+    ) -> AsyncIterator[Answer]:
+        """An answer of status 200; ApiError and its kinds for any other. Closed at the end, read or not."""
+        response = await self.request(path, query, timeout)
+        try:
+            answer = Answer(response)
+            if response.status != 200:
+                status = decode_status(await answer.head(LARGEST_ERROR), response.status)
+                raise api_error(status, response.headers.get("Retry-After", ""))
+            yield answer
+        finally:
+            response.close()
+
+    async def close(self) -> None:
+        await self._api.close()
+
+
+def limits(*, silence: float = 90.0, total: float | None = None) -> aiohttp.ClientTimeout:
+    """Time limits of a request: `silence` is how many seconds may pass without a byte."""
+    return aiohttp.ClientTimeout(total=total, connect=30.0, sock_connect=CONNECT_WITHIN, sock_read=silence)
+
+
+async def connect(clock: Clock, kubeconfig: str | None = None, places: Places | None = None) -> KubeClient:
+    """The way to the cluster: `kubeconfig` where given (paths joined by `:`, as in KUBECONFIG), else the default
+    kubeconfig where there is one, else the service account of the pod we run in. ConnectError.
+    """
+    places = places or Places()
+    default = places.default_kubeconfig.expanduser()
+    if kubeconfig:
+        if not _exists(kubeconfig):
+            raise ConnectError(f"The kubeconfig {kubeconfig} does not exist; give the path of one that does.")
+        return await _from_kubeconfig(clock, kubeconfig)
+    if default.is_file():
+        return await _from_kubeconfig(clock, str(default))
+    if (places.service_account / "token").is_file():
+        return _from_service_account(clock, places)
+    raise ConnectError(
+        f"There is no kubeconfig ({default}) and this is not a pod with a service account: "
+        "set KUBECONFIG to the path of a kubeconfig, or run inside the cluster."
+    )
+
+
+def _exists(paths: str) -> bool:
+    return any(Path(path).expanduser().is_file() for path in paths.split(":") if path)
+
+
+_BAD_KUBECONFIG = (AssertionError, AttributeError, KeyError, OSError, TypeError, ValueError)
+"""What kubernetes_asyncio raises, beside its ConfigException, for a kubeconfig that is not in order."""
+
+
+async def _load(path: str) -> tuple[Any, Any]:
+    """(configuration, loader) of a kubeconfig; ValueError in words."""
+    import yaml
+    from kubernetes_asyncio.client import Configuration
+    from kubernetes_asyncio.config import ConfigException, load_kube_config
+
+    configuration = Configuration()
+    try:
+        loader = await load_kube_config(config_file=path, client_configuration=configuration, persist_config=False)
+    except (ConfigException, yaml.YAMLError, *_BAD_KUBECONFIG) as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+    return configuration, loader
+
+
+async def _from_kubeconfig(clock: Clock, path: str) -> KubeClient:
+    from kubernetes_asyncio.client import ApiClient
+
+    try:
+        configuration, loader = await _load(path)
+    except ValueError as error:
+        raise ConnectError(f"The kubeconfig {path} cannot be used: {error}") from error
+
+    async def reload() -> tuple[str, datetime | None]:
+        fresh, loaded = await _load(path)
+        if not fresh.api_key.get("BearerToken"):
+            raise ValueError(f"{path} gives no token any more")
+        return fresh.api_key["BearerToken"], _expiry(loaded)
+
+    user = getattr(loader, "_user", None)
+    credentials = LoadedToken(reload, from_file=user is not None and "tokenFile" in user)
+    credentials.expires(_expiry(loader))
+    refresher = Refresher(credentials, _setter(configuration), clock)
+    return KubeClient(ApiClient(configuration), refresher if "BearerToken" in configuration.api_key else None)
+
+
+def _expiry(loader: Any) -> datetime | None:
+    expiry = getattr(loader, "exec_plugin_expiry", None)
+    return expiry if isinstance(expiry, datetime) and expiry.tzinfo is not None else None
+
+
+def _from_service_account(clock: Clock, places: Places) -> KubeClient:
+    from kubernetes_asyncio.client import ApiClient, Configuration
+    from kubernetes_asyncio.config import ConfigException, load_incluster_config
+
+    configuration = Configuration()
+    token = places.service_account / "token"
+    environ = {} if places.environ is None else {"environ": dict(places.environ)}
+    load: Any = load_incluster_config
+    try:
+        load(
+            client_configuration=configuration,
+            try_refresh_token=False,
+            token_filename=str(token),
+            cert_filename=str(places.service_account / "ca.crt"),
+            **environ,
+        )
+    except ConfigException as error:
+        raise ConnectError(f"The service account in {places.service_account} cannot be used: {error}") from error
+    return KubeClient(ApiClient(configuration), Refresher(FileToken(token), _setter(configuration), clock))
+
+
+def _setter(configuration: Any) -> Any:
+    def apply(token: str) -> None:
+        configuration.api_key["BearerToken"] = token
+
+    return apply

@@ -1,0 +1,220 @@
+"""The store in SQL: one transaction per commit, and whatever fails is a `StoreError` that changed nothing.
+
+SQLite only so far; Postgres comes with its own issue, as a module like `sqlite.py` (what differs between databases)
+beside it. Who may write is decided outside: on SQLite the file's lock sees to it that there is one writer.
+`tables.py` holds the columns, `writing.py` what a commit writes, `rows.py` how records become rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    MappingResult,
+    Select,
+    Table,
+    Update,
+    delete,
+    make_url,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from watcher.model.changes import Changes, View
+from watcher.model.state import Attempt, Decision, MessageState, OutboxRow, Transition
+from watcher.ports import StoreError
+from watcher.store import rows, tables
+from watcher.store.migrating import upgrade
+from watcher.store.sqlite import Database
+from watcher.store.writing import Writer
+
+T = TypeVar("T")
+
+
+class SqlStore:
+    """Implements `ports.Store`. `owner` names this process in leases; what a commit enqueues it holds for `lease_for`.
+
+    `alembic_dir`: where the migrations lie. Open it before use; a closed one can be opened again.
+    """
+
+    def __init__(self, url: str, alembic_dir: Path, *, owner: str, lease_for: timedelta) -> None:
+        self._database = _database(url)
+        self._alembic_dir = alembic_dir
+        self._owner = owner
+        self._writer = Writer(self._database.upsert, owner, lease_for)
+        self._open = False
+
+    async def open(self) -> None:
+        """Take the database for this process and bring its tables up to date."""
+        if self._open:
+            return
+        self._database.open()
+        self._open = True
+        try:
+            await self._write("be opened", lambda connection: upgrade(connection, self._alembic_dir))
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        self._open = False
+        await self._database.close()
+
+    async def load(self) -> tuple[View, datetime | None]:
+        return await self._read("be read", _load)
+
+    async def commit(self, changes: Changes, at: datetime) -> None:
+        await self._write("be written", lambda connection: self._writer.write(connection, changes, at))
+
+    async def lease(self, integration: tuple[str, str], now: datetime, until: datetime, limit: int) -> list[OutboxRow]:
+        statement = _leasing(integration, now, limit).values(lease_owner=self._owner, leased_until=until)
+
+        def leased(connection: Connection) -> list[OutboxRow]:
+            taken = [rows.decode_message(body) for body in connection.execute(statement).scalars()]
+            return sorted(taken, key=lambda row: (row.created_at, row.id))
+
+        return await self._write("be written", leased)
+
+    async def release_all(self) -> None:
+        """Free every leased message: at a start, when nobody else can be sending."""
+        statement = (
+            update(tables.outbox)
+            .where(tables.outbox.c.leased_until.is_not(None))
+            .values(lease_owner=None, leased_until=None)
+        )
+        await self._write("be written", lambda connection: connection.execute(statement))
+
+    async def transitions(self, limit: int) -> Sequence[Transition]:
+        newest = select(tables.transitions).order_by(tables.transitions.c.id.desc()).limit(limit)
+        return await self._read(
+            "be read", lambda connection: [rows.transition(row) for row in _all(connection, newest)]
+        )
+
+    async def decisions(self, limit: int) -> Sequence[tuple[Decision, int]]:
+        newest = select(tables.decisions).order_by(tables.decisions.c.id.desc()).limit(limit)
+        return await self._read(
+            "be read", lambda connection: [(rows.decision(row), row["count"]) for row in _all(connection, newest)]
+        )
+
+    async def messages(self, limit: int) -> Sequence[OutboxRow]:
+        newest = (
+            select(tables.outbox.c.body)
+            .order_by(tables.outbox.c.created_at.desc(), tables.outbox.c.id.desc())
+            .limit(limit)
+        )
+        return await self._read(
+            "be read", lambda connection: [rows.decode_message(row["body"]) for row in _all(connection, newest)]
+        )
+
+    async def attempts(self, message: str) -> Sequence[Attempt]:
+        made = select(tables.attempts).where(tables.attempts.c.message == message).order_by(tables.attempts.c.id)
+        return await self._read("be read", lambda connection: [rows.attempt(row) for row in _all(connection, made)])
+
+    async def prune(self, before: datetime, limit: int) -> int:
+        statements = [_pruning(table, column, before, limit) for table, column in _HISTORY]
+
+        def pruned(connection: Connection) -> int:
+            return sum(connection.execute(statement).rowcount for statement in statements)
+
+        return await self._write("be written", pruned)
+
+    async def _write(self, what: str, function: Callable[[Connection], T]) -> T:
+        async with self._translated(what), self._database.writer.begin() as connection:
+            return await connection.run_sync(function)
+
+    async def _read(self, what: str, function: Callable[[Connection], T]) -> T:
+        async with self._translated(what), self._database.reader.begin() as connection:
+            return await connection.run_sync(function)
+
+    @asynccontextmanager
+    async def _translated(self, what: str) -> AsyncIterator[None]:
+        if not self._open:
+            raise StoreError("The store is not open.")
+        try:
+            yield
+        except DBAPIError as error:
+            raise StoreError(f"The store could not {what}: {error.orig}.") from error
+        except SQLAlchemyError as error:
+            raise StoreError(f"The store could not {what}: {error}.") from error
+        except msgspec.DecodeError as error:
+            raise StoreError(
+                f"The store holds a row that this version of Watcher cannot read ({error}). If a newer one has written "
+                "it, start that version again."
+            ) from error
+
+
+def _database(url: str) -> Database:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError("store.url is no URL; an example: sqlite:////var/lib/watcher/watcher.db") from error
+    if parsed.get_backend_name() != "sqlite":
+        raise StoreError(
+            f"This version of Watcher cannot store in {parsed.get_backend_name()}; use sqlite:////path/of/the/file."
+        )
+    return Database(parsed)
+
+
+def _all(connection: Connection, statement: Select[Any]) -> MappingResult:
+    """In portions, so that a large table is never in memory twice."""
+    return connection.execute(statement.execution_options(yield_per=1000)).mappings()
+
+
+def _load(connection: Connection) -> tuple[View, datetime | None]:
+    view = View()
+    for kind in rows.STATE:
+        table = getattr(view, kind.name)
+        for row in _all(connection, select(kind.table)):
+            table.put(*kind.read(row))
+    queued = select(tables.outbox.c.body).where(tables.outbox.c.state == MessageState.QUEUED.value)
+    for row in _all(connection, queued):
+        message = rows.decode_message(row["body"])
+        view.outbox.put(message.id, message)
+    stored = connection.execute(select(tables.meta)).mappings().one_or_none()
+    if stored is None:
+        return view, None
+    view.meta = rows.decode_meta(stored["body"])
+    return view, stored["last_commit"]
+
+
+def _leasing(integration: tuple[str, str], now: datetime, limit: int) -> Update:
+    outbox = tables.outbox.c
+    free = (
+        select(outbox.id)
+        .where(
+            outbox.state == MessageState.QUEUED.value,
+            outbox.receiver == integration[0],
+            outbox.integration == integration[1],
+            outbox.next_at <= now,
+            or_(outbox.leased_until.is_(None), outbox.leased_until <= now),
+        )
+        .order_by(outbox.created_at, outbox.id)
+        .limit(limit)
+        # Of no effect on SQLite, where there is one writer.
+        .with_for_update(skip_locked=True)
+    )
+    return update(tables.outbox).where(outbox.id.in_(free)).returning(outbox.body)
+
+
+_HISTORY = (
+    (tables.transitions, tables.transitions.c.at),
+    (tables.decisions, tables.decisions.c.last_at),
+    (tables.attempts, tables.attempts.c.at),
+    (tables.outbox, tables.outbox.c.finished_at),
+)
+"""Tables of which old rows go, and the time that makes a row old. A queued message has no `finished_at`."""
+
+
+def _pruning(table: Table, column: ColumnElement[datetime], before: datetime, limit: int) -> Delete:
+    oldest = select(table.c.id).where(column < before).order_by(column, table.c.id).limit(limit)
+    return delete(table).where(table.c.id.in_(oldest))

@@ -1,0 +1,133 @@
+"""All that is SQLite's own: the file, its lock, the engines and their settings, and its insert-or-update.
+
+Two engines, since a writer's transaction begins with BEGIN IMMEDIATE (else a reader that turns writer fails at once
+when another wrote meanwhile) and readers must not wait for it: in WAL mode they see the last commit instead. A lock
+on a file beside the database keeps a second Watcher away; the kernel drops it with the process, however that ended.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, ColumnElement, Executable, Table, event
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from watcher.ports import StoreError
+from watcher.store.writing import Excluded
+
+# How long a writer waits for another one (a person's sqlite3 shell, a backup); `?timeout=` in the URL changes it.
+_BUSY_SECONDS = "5"
+_READERS = 2
+
+
+class Database:
+    """One SQLite file: open it, use `writer` and `reader`, close it."""
+
+    def __init__(self, url: URL) -> None:
+        path = url.database or ""
+        if path in ("", ":memory:") or path.startswith("file:"):
+            raise StoreError("The store's URL must name a file: sqlite:////var/lib/watcher/watcher.db (four slashes).")
+        self.path = Path(path).resolve()
+        timeout = {"timeout": _BUSY_SECONDS} | dict(url.query)
+        self._url = url.set(drivername="sqlite+aiosqlite", database=str(self.path), query=timeout)
+        self._lock: int | None = None
+        self.writer: AsyncEngine
+        self.reader: AsyncEngine
+
+    def open(self) -> None:
+        """Take the file for this process alone; StoreError if it cannot be had."""
+        _prepare(self.path)
+        self._lock = _locked(self.path.with_name(self.path.name + ".lock"))
+        self.writer = self._engine(1, _WRITER, "BEGIN IMMEDIATE")
+        self.reader = self._engine(_READERS, _READER, "BEGIN")
+
+    async def close(self) -> None:
+        if self._lock is None:
+            return
+        try:
+            await self.reader.dispose()
+            await self.writer.dispose()
+        finally:
+            os.close(self._lock)
+            self._lock = None
+
+    def upsert(
+        self, table: Table, special: Callable[[Excluded], Mapping[str, ColumnElement[Any]]] | None
+    ) -> Executable:
+        """See `writing.Upsert`."""
+        statement = insert(table)
+        keys = [column.name for column in table.primary_key]
+        values: dict[str, Any] = {
+            column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys
+        }
+        if special is not None:
+            values |= special(statement.excluded)
+        return statement.on_conflict_do_update(index_elements=keys, set_=values)
+
+    def _engine(self, connections: int, pragmas: tuple[str, ...], begin: str) -> AsyncEngine:
+        engine = create_async_engine(
+            self._url,
+            pool_size=connections,
+            max_overflow=0,
+            hide_parameters=True,
+            # The driver's own BEGIN comes late and is never IMMEDIATE; None leaves it to the event below.
+            # https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#enabling-non-legacy-sqlite-transactional-modes
+            connect_args={"isolation_level": None},
+        )
+
+        def connected(connection: Any, _record: Any) -> None:
+            cursor = connection.cursor()
+            for pragma in pragmas:
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+        event.listen(engine.sync_engine, "connect", connected)
+        event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return engine
+
+
+# FULL: a commit in WAL mode is on the disk when it returns; NORMAL may lose the last ones with the power.
+# https://www.sqlite.org/pragma.html#pragma_synchronous
+_WRITER = ("journal_mode = WAL", "synchronous = FULL")
+_READER = ("query_only = ON",)
+
+
+def _prepare(path: Path) -> None:
+    """Make the directory and the file (readable by its owner alone), and see that it can be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The store's directory {path.parent} cannot be made ({error.strerror}): make it, or name another in "
+            "store.url or --data."
+        ) from error
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(
+            f"The store's file {path} cannot be written ({error.strerror}): give this user the right to write there, "
+            "or name another file in store.url or --data."
+        ) from error
+
+
+def _locked(path: Path) -> int:
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"The store's lock file {path} cannot be written ({error.strerror}).") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        if isinstance(error, BlockingIOError):
+            raise StoreError(
+                f"Another Watcher uses the store {path.with_suffix('')}: stop it first, or give this one its own file "
+                "(store.url or --data)."
+            ) from error
+        raise StoreError(f"The store's lock file {path} cannot be locked ({error.strerror}).") from error
+    return lock
