@@ -22,6 +22,10 @@ class Clock(Protocol):
         """Now, UTC."""
         ...
 
+    def until(self, due: datetime) -> float:
+        """Seconds to wait until `due`, 0 if it has passed (the demo's clock runs faster than people's)."""
+        ...
+
     def monotonic(self) -> float:
         """Seconds that never jump."""
         ...

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from watcher.model.identity import AlertKey
+from watcher.model.rule import CompiledRule
 from watcher.model.signals import ContainerSignal, Signal
-from watcher.rules.compiled import CompiledRule
 
 
 def alert_key(rule: CompiledRule, signal: Signal) -> AlertKey:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from watcher.model.rule import CompiledRule, Verdict
 from watcher.model.state import AlertState, MemberState
-from watcher.rules.compiled import CompiledRule
-from watcher.rules.verdict import Verdict
 
 
 class MemberEvent(StrEnum):

@@ -2,14 +2,14 @@
 
 Each is a small record that scenarios write as YAML under `does:` or `then:`, with exactly one key:
 
-    run: {ready_after: 5s, logs: [listening]}      healthy; `ready: false` keeps it unready; without ready_after no probe
+    run: {ready_after: 5s, logs: [listening]}    healthy; `ready: false` keeps it unready; no ready_after: no probe
     crash: {exit: 1, after: 3s, logs: [...], message: text, times: 2}     dies; after `times` deaths it runs
-    oom: {after: 20s, logs: [...]}                 OOMKilled, 137
-    complete: {after: 30s}                         exits 0
-    cannot_pull: not_found                         or another key of PULL_ERRORS, or any text
+    oom: {after: 20s, logs: [...]}               OOMKilled, 137
+    complete: {after: 30s}                       exits 0
+    cannot_pull: not_found                       or another key of PULL_ERRORS, or any text
     cannot_start: {reason: CreateContainerConfigError, message: 'configmap "web" not found'}
-    unschedulable: '0/3 nodes are available: ...'  a pod that no node takes
-    stuck: {event: FailedMount, message: ...}      a pod whose containers are never created; the cause is in Events only
+    unschedulable: '0/3 nodes are available: …'  a pod that no node takes
+    stuck: {event: FailedMount, message: ...}    its containers are never created; the cause is in Events only
 
 The texts are real ones (kubernetes-facts, section 1.4), with the image put in. How they are played is in lifecycle.py.
 """
@@ -95,7 +95,8 @@ PULL_ERRORS: dict[str, str] = {
     "unauthorized": _RESOLVE
     + "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to "
     + "https://{host}/token?scope=repository%3A{path}%3Apull: 401 Unauthorized",
-    "rate_limited": "failed to pull and unpack image \"{image}\": failed to copy: httpReadSeeker: failed open: unexpected "
+    "rate_limited": _PULL
+    + "failed to copy: httpReadSeeker: failed open: unexpected "
     + "status code https://{host}/v2/{path}/manifests/{tag}: 429 Too Many Requests - Server message: toomanyrequests: "
     + "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit",
     "dns": _HEAD + "dial tcp: lookup {host} on 10.96.0.10:53: no such host",
@@ -105,7 +106,8 @@ PULL_ERRORS: dict[str, str] = {
     "disk": _PULL
     + "failed to extract layer sha256:9ca1a2c9a0b00fba4bfff06ec37042e6245e203c1f66: write "
     + "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/412/fs/lib.so: no space left on device",
-    "registry_error": _RESOLVE + "unexpected status from HEAD request to https://{host}/v2/{path}/manifests/{tag}: "
+    "registry_error": _RESOLVE
+    + "unexpected status from HEAD request to https://{host}/v2/{path}/manifests/{tag}: "
     + "503 Service Unavailable",
 }
 """Cause to message, as containerd 1.7 and 2.x write it. invalid_name and policy_never are other reasons: below."""
@@ -117,7 +119,8 @@ def pull_failure(cause: str, image: str, *, modern: bool) -> tuple[str, str]:
     """(waiting.reason, message) of an attempt. Older kubelets pass the gRPC prefix on."""
     if cause == "invalid_name":
         return "InvalidImageName", (
-            f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": invalid reference format'
+            f'Failed to apply default image tag "{image}": '
+            f"couldn't parse image name \"{image}\": invalid reference format"
         )
     if cause == "policy_never":
         return "ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never'

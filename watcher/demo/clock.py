@@ -40,13 +40,15 @@ def parse_time(text: str) -> datetime:
 class Handle:
     """A scheduled action; `cancel` makes it do nothing."""
 
-    __slots__ = ("action",)
+    __slots__ = ("action", "cancelled")
 
     def __init__(self, action: Action) -> None:
         self.action: Action | None = action
+        self.cancelled = False
 
     def cancel(self) -> None:
         self.action = None
+        self.cancelled = True
 
 
 class Timeline:

@@ -1,7 +1,6 @@
 """One container on its node: what the kubelet does with it, and the status it writes each time.
 
-The sequences are those of kubernetes-facts, section 2. A death shows in `state.terminated`; the first restart comes at
-once; later deaths become `waiting CrashLoopBackOff` with the termination in `lastState`, for 10 s doubling to 300 s from
+A death shows in `state.terminated`; the first restart comes at once; later deaths become `waiting CrashLoopBackOff` with the termination in `lastState`, for 10 s doubling to 300 s from
 the time of death, and start anew after ten minutes of running (client_go util/flowcontrol/backoff.go as the kubelet
 uses it). A container that exits within a second is never seen running, since status writes are coalesced. Image pulls
 alternate ErrImagePull and ImagePullBackOff on a back-off of their own. What this means for the pod (phase, conditions,
@@ -15,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from watcher.demo.behaviour import (
-    HEALTHY,
     Behaviour,
     CannotPull,
     CannotStart,
@@ -90,6 +88,10 @@ class Home(Protocol):
 
     def forget_log(self, container_id: str) -> None: ...
 
+    def started(self, container: ContainerRun) -> None:
+        """A container runs."""
+        ...
+
     def ended(self, container: ContainerRun) -> bool:
         """A container has ended; whether it is to be started again."""
         ...
@@ -97,6 +99,13 @@ class Home(Protocol):
     def cached(self, image: str) -> bool:
         """Whether the node has the image; it has from then on."""
         ...
+
+
+def healthy(container: Container, ready_after: timedelta | None = None) -> Behaviour:
+    """What a container does when all is well: init containers end, the others stay."""
+    if container.kind == "init":
+        return Die(exit=0, after=timedelta(seconds=2))
+    return Run(ready_after=ready_after)
 
 
 class ContainerRun:
@@ -112,6 +121,8 @@ class ContainerRun:
         self.ready = False
         self.identity = ""
         """The id of the present or last instance; empty before the first."""
+        self.begun = False
+        """Its turn has come, whether or not it could be started."""
         self._deaths = 0
         self._back_off = BackOff()
         self._pulls = BackOff()
@@ -145,6 +156,7 @@ class ContainerRun:
 
     def start(self) -> bool:
         """Start it, or fail to; whether the status has changed in a way that is written."""
+        self.begun = True
         if isinstance(self.behaviour, CannotPull):
             self._pull()
             return False
@@ -158,6 +170,7 @@ class ContainerRun:
         self._begin()
         self._note("Created", f"Created container: {self.template.name}")
         self._note("Started", f"Started container {self.template.name}")
+        self.home.started(self)
         behaviour = self.behaviour
         if isinstance(behaviour, Die):
             self.home.log(self.identity, behaviour.logs)
@@ -192,7 +205,7 @@ class ContainerRun:
         self.end(behaviour.exit, behaviour.word, behaviour.message)
         self._deaths += 1
         if behaviour.times and self._deaths >= behaviour.times:
-            self.behaviour = Run(ready_after=behaviour.ready_after)
+            self.behaviour = healthy(self.template, behaviour.ready_after)
         self.home.write()
         if self.home.ended(self):
             self._restart_soon()
@@ -231,7 +244,7 @@ class ContainerRun:
             self.home.write()
 
     def wait(self, reason: str, message: str = "") -> None:
-        """Waiting; a termination that was in `state` is seen in `lastState` from now on (convertToAPIContainerStatuses)."""
+        """Waiting; what was terminated in `state` is in `lastState` from now on (convertToAPIContainerStatuses)."""
         if "terminated" in self.state:
             self._push_back()
         self.state = waiting(reason, message)
@@ -259,6 +272,7 @@ class ContainerRun:
         if self.home.cached(image):
             self._note("Pulled", f'Container image "{image}" already present on machine')
             return
+        self._note("Pulling", f'Pulling image "{image}"')
         took = "1.1s (1.1s including waiting). Image size: 47485901 bytes."
         self._note("Pulled", f'Successfully pulled image "{image}" in {took}')
 
@@ -292,8 +306,7 @@ class ContainerRun:
         self._note("BackOff", f'Back-off pulling image "{self.template.image}"')
         self._note("Failed", "Error: ImagePullBackOff", warning=True)
         self.home.write()
-        again = self._pull if isinstance(self.behaviour, CannotPull) else self._start_and_write
-        self._plan(retry - self.home.now(), again)
+        self._plan(retry - self.home.now(), self._start_and_write)
 
     def _follow(self, behaviour: Run) -> None:
         if behaviour.ready:
@@ -339,7 +352,7 @@ class ContainerRun:
 
     def recover(self, ready_after: timedelta | None) -> None:
         """Healthy from now on, or from its next start."""
-        self.behave(Run(ready_after=ready_after) if ready_after else HEALTHY)
+        self.behave(healthy(self.template, ready_after))
 
     def cancel(self) -> None:
         """Whatever was planned does not happen."""

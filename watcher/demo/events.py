@@ -56,7 +56,9 @@ class Recorder:
             self._cluster.put(known)
             return
         event = _event(about, note, now)
-        event["metadata"]["name"] = f"{metadata['name']}.{self._cluster.version + int(now.timestamp() * 1_000_000_000):x}"
+        event["metadata"]["name"] = (
+            f"{metadata['name']}.{self._cluster.version + int(now.timestamp() * 1_000_000_000):x}"
+        )
         event["metadata"]["namespace"] = namespace
         self._names[key] = event["metadata"]["name"]
         self._cluster.put(event)

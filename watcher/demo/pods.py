@@ -289,7 +289,9 @@ def padded(n_bytes: int, namespace: str = "bench", name: str = "web-0", owner: s
     container["env"] = [
         {"name": f"SETTING_{index:03}", "value": "value-that-is-typical-in-length"} for index in range(missing // 180)
     ]
-    volumes = [{"name": f"config-{index}", "configMap": {"name": f"config-{index}", "defaultMode": 420}} for index in (1, 2)]
+    volumes = [
+        {"name": f"config-{index}", "configMap": {"name": f"config-{index}", "defaultMode": 420}} for index in (1, 2)
+    ]
     pod["spec"]["volumes"].extend(volumes)
     pod["metadata"].setdefault("annotations", {})["example.com/notes"] = ""
     rest = n_bytes - len(msgspec.json.encode(pod))

@@ -43,6 +43,7 @@ class Worker:
     def __init__(self, name: Name, sender: Sender, store: Store, intake: Intake, clock: Clock) -> None:
         self.name = name
         self.rows: dict[str, OutboxRow] = {}
+        self.sending = False
         self._leased: set[str] = set()
         self._sender = sender
         self._store = store
@@ -68,6 +69,10 @@ class Worker:
             heads.setdefault(row.group, row)
         return min(heads.values(), key=lambda row: (row.next_at, row.created_at, row.id), default=None)
 
+    def is_due(self) -> bool:
+        row = self.next_row()
+        return row is not None and not self._clock.until(row.next_at)
+
     async def run(self, stats: DispatchStats) -> None:
         while True:
             row = await self._wait()
@@ -78,8 +83,8 @@ class Worker:
         while True:
             self._wake.clear()
             row = self.next_row()
-            pause = None if row is None else (row.next_at - self._clock.now()).total_seconds()
-            if row is not None and pause is not None and pause <= 0:
+            pause = None if row is None else self._clock.until(row.next_at)
+            if row is not None and not pause:
                 return row
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -100,10 +105,14 @@ class Worker:
 
     async def _send(self, row: OutboxRow, stats: DispatchStats) -> None:
         """Send, then report: the writer records it. Until it has, the row rests here and is not sent again."""
-        outcome = await self._sender.send(row.notification)
-        self.drop(row.id)
-        self._note(row, outcome, stats)
-        await self._intake.put(DeliveryDone(at=self._clock.now(), message_id=row.id, outcome=outcome))
+        self.sending = True
+        try:
+            outcome = await self._sender.send(row.notification)
+            self.drop(row.id)
+            self._note(row, outcome, stats)
+            await self._intake.put(DeliveryDone(at=self._clock.now(), message_id=row.id, outcome=outcome))
+        finally:
+            self.sending = False
 
     def _note(self, row: OutboxRow, outcome: Outcome, stats: DispatchStats) -> None:
         extra: dict[str, object] = {
@@ -149,6 +158,10 @@ class Dispatcher:
             self._orphans.append(row)
         else:
             worker.put(row, leased=leased)
+
+    def busy(self) -> bool:
+        """Whether a message is in flight or due now."""
+        return any(worker.sending or worker.is_due() for worker in self._workers.values())
 
     def waiting(self) -> int:
         return sum(len(worker.rows) for worker in self._workers.values())

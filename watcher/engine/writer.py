@@ -66,7 +66,7 @@ class Writer:
 
     def _pause(self) -> float | None:
         due = next_wake(self.view)
-        return None if due is None else max(0.0, (due - self._clock.now()).total_seconds())
+        return None if due is None else self._clock.until(due)
 
     async def step(self, inputs: Sequence[Input]) -> None:
         stamped = [self._stamp(one) for one in inputs]

@@ -19,7 +19,6 @@ from watcher.lib.secretnames import Place, is_secret, looks_secret
 REDACTED: Final = "[redacted]"
 
 _MARK: Final = REDACTED.encode()
-_DOUBLE_QUOTE: Final = ord('"')
 _Replace = Callable[[Any], bytes]
 
 _MAX_KEY_BLOCK: Final = 20_000
@@ -109,10 +108,7 @@ def _without_named(data: bytes) -> bytes:
 def _span_of_value(data: bytes, match: Any) -> tuple[int, int]:
     start, stop = match.span(_AT_QUOTE)
     if start >= 0:
-        if stop - start > 1:
-            inner = _IN_ESCAPED
-        else:
-            inner = _IN_DOUBLE if data[start] == _DOUBLE_QUOTE else _IN_SINGLE
+        inner = {b'"': _IN_DOUBLE, b"'": _IN_SINGLE}.get(data[start:stop], _IN_ESCAPED)
         return stop, inner.match(data, stop).end()
     start, stop = match.span(_AT_BLOCK)
     if start >= 0:

@@ -21,12 +21,16 @@ _TOKEN_ENDS: Final = (
     *("apikey", "accesskey", "secretkey", "privatekey", "authkey", "signingkey", "accountkey"),
 )
 _BEFORE_KEY: Final = frozenset(
-    ("api", "access", "private", "secret", "signing", "encryption", "master", "account", "shared", "auth")
-    + ("storage", "license", "service")
+    (
+        *("api", "access", "private", "secret", "signing", "encryption", "master", "account", "shared", "auth"),
+        *("storage", "license", "service"),
+    )
 )
 _HARMLESS_AFTER: Final = frozenset(
-    ("key", "value", "val", "string", "str", "text", "plain", "raw", "b64", "base64", "hash", "data", "env")
-    + ("old", "new", "current", "previous", "prod", "dev", "test")
+    (
+        *("key", "value", "val", "string", "str", "text", "plain", "raw", "b64", "base64", "hash", "data", "env"),
+        *("old", "new", "current", "previous", "prod", "dev", "test"),
+    )
 )
 _HARMLESS_VALUE: Final = re.compile(
     r"(?:true|false|yes|no|on|off|null|nil|none|undefined|empty|missing|unset|n/a|\*+|x{3,}|"

@@ -1,15 +1,15 @@
 """pydantic's verdict on a YAML document, as problems with places and in sentences that say what to do.
 
-Models check shape and types of configuration and rule files; what the values mean is checked by whoever reads them.
-An error never repeats the value that was given: it may be a secret, and errors end in logs.
+Models check shape and types of configuration and rule files; what the values mean is checked by whoever
+reads them. An error never repeats the value that was given: it may be a secret, and errors end in logs.
 """
 
 import difflib
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
@@ -23,7 +23,10 @@ __all__ = ["Duration", "Shape", "nearest", "shape_problems"]
 class Shape(BaseModel):
     """A mapping of a file: no unknown keys, frozen, and errors that do not repeat what was given."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    UNKNOWN_KEYS: ClassVar[Mapping[str, str]] = {}
+    """What to say of a key that is unknown and that people will write all the same."""
 
 
 def _duration(value: Any) -> timedelta:
@@ -116,6 +119,8 @@ def _given(document: Document, path: Path, kind: str) -> str:
 
 
 def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
+    if model is not None and issubclass(model, Shape) and key in model.UNKNOWN_KEYS:
+        return model.UNKNOWN_KEYS[key]
     known = sorted(_fields(model)) if model is not None else []
     advice = nearest(key, known)
     if advice:

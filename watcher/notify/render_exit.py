@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from watcher.lib.exitcodes import meaning
+from watcher.lib.exitcodes import read_exit
 from watcher.model.signals import LastExit, PodFailed
 from watcher.notify.render_text import said
 
@@ -16,11 +16,11 @@ LOST: Final = "ContainerStatusUnknown"
 
 
 def code_in_words(signal: LastExit | PodFailed) -> str:
-    """`1 (application error)`; the bare number where it has no common meaning."""
+    """`1 (application error)`, `137 (killed)`"""
     if signal.exit_code is None:
         return ""
-    words = meaning(signal.exit_code)
-    return f"{signal.exit_code} ({words})" if words else str(signal.exit_code)
+    words = read_exit(signal.exit_code, signal.reason) if signal.exit_code else "no error"
+    return f"{signal.exit_code} ({words.partition(' (')[0]})"
 
 
 def exits_with(signal: LastExit | PodFailed, past: bool = False) -> str:

@@ -42,6 +42,8 @@ def group_message(cases: Sequence[Case]) -> Message:
         blocks.append(Heading(case.mark, text, "" if own == place else own))
         blocks.extend(body(case))
     rest = list(zip(cases, titles, strict=True))[FULL:]
+    if rest:
+        blocks.append(Heading(rest[0][0].mark, many(len(rest), "more alert")))
     for case, text in rest[:LINES]:
         own = heading(case).place
         blocks.append(Text((Span(f"{case.mark.symbol} {text}" + (f" — {own}" if own and own != place else "")),)))

@@ -10,11 +10,11 @@ import msgspec
 from watcher.model.changes import Draft
 from watcher.model.config import FirstStart, Receiver
 from watcher.model.identity import AlertKey, Workload
+from watcher.model.rule import CompiledRule
 from watcher.model.signals import Signal
 from watcher.model.state import Alert, Decision, Member, MemberState, PodState, Transition
 from watcher.routing.inhibition import InhibitRule
 from watcher.routing.route import Route
-from watcher.rules.compiled import CompiledRule
 
 REPLACEMENT_PATIENCE = timedelta(minutes=2)
 """How long an alert waits for a replacement of its last member's pod to fail the same way."""

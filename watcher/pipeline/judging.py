@@ -17,12 +17,11 @@ from watcher.lib.fnv import fingerprint
 from watcher.lib.templates import TemplateProblem
 from watcher.model.config import FirstStart
 from watcher.model.identity import AlertKey, MemberKey
+from watcher.model.rule import CompiledRule, Verdict
 from watcher.model.signals import AnySignal
 from watcher.model.state import Alert, AlertState, EndReason, Member, MemberState, PodState
 from watcher.pipeline.core import REPLACEMENT_PATIENCE, Step
-from watcher.rules.compiled import CompiledRule
 from watcher.rules.judge import judge as verdict_of
-from watcher.rules.verdict import Verdict
 
 
 class Baseline(msgspec.Struct, frozen=True, gc=False):

@@ -18,12 +18,12 @@ from pydantic import BaseModel, ValidationError
 
 from watcher.lib.problems import Problem, Severity
 from watcher.lib.shapes import nearest, shape_problems
-from watcher.lib.templates import TemplateError, compile_template
+from watcher.lib.templates import TemplateProblem, compile_template
 from watcher.lib.yamlpos import Document, Path
+from watcher.model.rule import CompiledRule, Rendering
 from watcher.model.signals import SIGNALS, Signal
 from watcher.rules.cel import CelExpression, compile_expression, used_fields
 from watcher.rules.cel_errors import CelError
-from watcher.rules.compiled import CompiledRule, Rendering
 from watcher.rules.place import position_within
 from watcher.rules.shape import FileShape, GroupShape, RuleShape
 
@@ -39,6 +39,7 @@ GROWING_FIELDS: Final[frozenset[str]] = frozenset()
 
 _NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 """Label names of Prometheus' data model; those that begin with __ are its own."""
+_COMPLAINT: Final = re.compile(r"there is no (?:value|filter|test) (\w+)")
 _NOT_IN_ALERT: Final = re.compile(r"[|#\x00-\x1f\x7f]")
 """`|` joins alert keys and `#` rule ids."""
 
@@ -189,24 +190,32 @@ def _never_or_growing(
             yield Problem(position=place, message=message)
 
 
-def _annotations(
-    document: Document, path: Path, signal: type[Signal], problems: list[Problem]
-) -> dict[str, Rendering]:
+def _annotations(document: Document, path: Path, signal: type[Signal], problems: list[Problem]) -> dict[str, Rendering]:
     texts = _at(document, (*path, "annotations"))
     known = frozenset((*signal.__struct_fields__, "members"))
     compiled: dict[str, Rendering] = {}
     for name, text in texts.items() if isinstance(texts, dict) else ():
         here = (*path, "annotations", name)
         if not _NAME.fullmatch(name):
-            problems.append(document.problem(here, f"{name} is no annotation name: letters, digits and _ only", key=True))
+            problems.append(
+                document.problem(here, f"{name} is no annotation name: letters, digits and _ only", key=True)
+            )
         if not isinstance(text, str):
             continue
         try:
             compiled[name] = compile_template(text, known)
-        except TemplateError as error:
-            place = position_within(document, here, error.line, error.column)
-            problems.append(Problem(position=place, message=str(error)))
+        except TemplateProblem as error:
+            place = position_within(document, here, max(error.line, 1), _column(text, error))
+            problems.append(Problem(position=place, message=error.message))
     return compiled
+
+
+def _column(text: str, error: TemplateProblem) -> int:
+    """Jinja2 knows lines only; the name that the message complains of is looked for in its line."""
+    wrong = _COMPLAINT.search(error.message)
+    lines = text.split("\n")[max(error.line, 1) - 1 :]
+    found = re.search(rf"\b{wrong[1]}\b", lines[0]) if wrong is not None and lines else None
+    return found.start() + 1 if found is not None else 1
 
 
 def _rule_id(alert: str, rules: Sequence[CompiledRule]) -> str:

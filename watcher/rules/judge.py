@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from watcher.model.rule import CompiledRule, Expression, Verdict
 from watcher.model.signals import Signal
 from watcher.rules.cel import compile_expression
 from watcher.rules.cel_errors import CelError
 from watcher.rules.cel_tokens import Kind, conjuncts, tokens
-from watcher.rules.compiled import CompiledRule, Expression
-from watcher.rules.verdict import Verdict
 
 _LONGEST_TEXT: Final = 60
 

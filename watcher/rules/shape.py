@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -19,6 +20,11 @@ Condition = Annotated[str, BeforeValidator(_condition)]
 
 
 class RuleShape(Shape):
+    UNKNOWN_KEYS: ClassVar[Mapping[str, str]] = {
+        "expr": "expr is PromQL, which Watcher does not have: write signal and where instead",
+        "record": "recording rules are Prometheus' affair: remove this one",
+    }
+
     alert: str
     signal: str
     where: Condition | None = None
@@ -26,8 +32,8 @@ class RuleShape(Shape):
     hold: Annotated[Duration, Field(alias="for")] = timedelta()
     keep_firing_for: Duration = timedelta()
     per: Literal["workload", "pod"] = "workload"
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
 
 
 class GroupShape(Shape):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from watcher.model.delivery import Delivered, Outcome
 from watcher.model.identity import AlertKey, MemberKey, Workload
 from watcher.model.message import Heading, Mark, Message, Notification, SendReason
@@ -51,9 +53,16 @@ def message(id: str, **fields: Any) -> OutboxRow:
         text="t",
         message=Message(heading=Heading(Mark.WARNING, "t")),
     )
-    receiver, integration = OPS
-    plain = {"receiver": receiver, "integration": integration, "group": "g", "created_at": NOW, "next_at": NOW}
-    return OutboxRow(**(plain | {"id": id, "notification": notification} | fields))
+    row = OutboxRow(
+        id=id,
+        receiver=OPS[0],
+        integration=OPS[1],
+        group="g",
+        created_at=NOW,
+        next_at=NOW,
+        notification=notification,
+    )
+    return replace(row, **fields)
 
 
 def finished(id: str, state: MessageState = MessageState.DELIVERED, **fields: Any) -> OutboxRow:
@@ -61,9 +70,8 @@ def finished(id: str, state: MessageState = MessageState.DELIVERED, **fields: An
 
 
 def decision(reason: str = "nothing changed", **fields: Any) -> Decision:
-    receiver, integration = OPS
-    plain = {"at": NOW, "group": "g", "receiver": receiver, "integration": integration, "alert": KEY, "verdict": "hold"}
-    return Decision(**(plain | {"reason": reason} | fields))
+    held = Decision(at=NOW, group="g", receiver=OPS[0], integration=OPS[1], alert=KEY, verdict="hold", reason=reason)
+    return replace(held, **fields)
 
 
 def transition(why: str, at: datetime = NOW) -> Transition:
@@ -75,10 +83,10 @@ def attempt(message: str, outcome: Outcome | None = None, at: datetime = NOW) ->
 
 
 def group(id: str, **fields: Any) -> Group:
-    return Group(**({"id": id, "route": "{}", "receiver": "ops", "labels": {"namespace": "shop"}} | fields))
+    return replace(Group(id=id, route="{}", receiver="ops", labels={"namespace": "shop"}), **fields)
 
 
-def one_of_each() -> dict[str, dict[Any, Any]]:
+def one_of_each() -> dict[str, Any]:
     """One row of every table of the state, as fields of Changes."""
     member = MemberKey(rule="pods/0", subject=SIGNAL.subject)
     told = ToldKey(receiver="ops", integration="slack_configs[0]", alert=KEY)
@@ -106,3 +114,8 @@ def one_of_each() -> dict[str, dict[Any, Any]]:
         "told": {told: Told(key=told, group="g", at=NOW, message="m")},
         "outbox": {"m": message("m")},
     }
+
+
+def none_of_each() -> dict[str, Any]:
+    """The rows of `one_of_each`, dropped."""
+    return {name: dict.fromkeys(rows) for name, rows in one_of_each().items()}

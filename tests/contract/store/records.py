@@ -30,7 +30,7 @@ from watcher.model.state import (
 
 # NUL and half surrogate pairs are no text to a database (Postgres refuses the one, UTF-8 the other).
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
-_TIMES = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC))
+_TIMES = st.timedeltas(timedelta(), timedelta(days=80_000)).map(lambda span: datetime(1970, 1, 2, tzinfo=UTC) + span)
 _JSON = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | _TEXT
 
 _PLAIN: dict[Any, st.SearchStrategy[Any]] = {

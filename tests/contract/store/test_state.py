@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.contract.store import examples
-from tests.contract.store.examples import NOW, SCOPE, SECOND, group, one_of_each
+from tests.contract.store.examples import KEY, NOW, SCOPE, SECOND, group, none_of_each, one_of_each
 from tests.contract.store.homes import HOMES, AnyStore, Home, copied
 from tests.contract.store.records import changes
 from watcher.model.changes import Changes, View
-from watcher.model.identity import Workload
-from watcher.model.state import Meta, OutboxRow, PodState, ScopeState
+from watcher.model.identity import AlertKey, Workload
+from watcher.model.state import Alert, Group, Meta, OutboxRow, PodState, ScopeState
 
 TABLES = ("scopes", "histories", "members", "alerts", "groups", "told", "outbox")
 
@@ -148,28 +149,26 @@ async def test_a_row_that_was_dropped_is_gone_and_the_others_stay(home: Home, na
     store = await home.open()
     filled = one_of_each()
     await store.commit(Changes(**filled), NOW)
-    await store.commit(Changes(**{name: dict.fromkeys(filled[name])}), NOW)
+    await store.commit(Changes(**{name: none_of_each()[name]}), NOW)
     view, _ = await (await home.open()).load()
     assert {table: getattr(view, table).rows for table in TABLES} == filled | {name: {}}
 
 
 async def test_dropping_a_row_that_is_not_there_is_no_error(store: AnyStore) -> None:
-    await store.commit(Changes(**{name: dict.fromkeys(table) for name, table in one_of_each().items()}), NOW)
+    await store.commit(Changes(**none_of_each()), NOW)
     view, _ = await store.load()
     assert rows(view) == rows(View())
 
 
 async def test_rows_whose_keys_differ_only_in_where_a_text_ends_stay_apart(home: Home) -> None:
-    one = next(iter(one_of_each()["alerts"].values()))
+    one = one_of_each()["alerts"][KEY]
     keys = [
-        examples.AlertKey(alertname="a|b", cluster="c"),
-        examples.AlertKey(alertname="a", cluster="b|c"),
-        examples.AlertKey(alertname="a", cluster="b", namespace="c"),
-        examples.AlertKey(alertname='a","b', namespace="c"),
+        AlertKey(alertname="a|b", cluster="c"),
+        AlertKey(alertname="a", cluster="b|c"),
+        AlertKey(alertname="a", cluster="b", namespace="c"),
+        AlertKey(alertname='a","b', namespace="c"),
     ]
-    alerts = {
-        key: type(one)(**{name: getattr(one, name) for name in one.__struct_fields__} | {"key": key}) for key in keys
-    }
+    alerts: dict[AlertKey, Alert | None] = {key: replace(one, key=key) for key in keys}
     await (await home.open()).commit(Changes(alerts=alerts), NOW)
     view, _ = await (await home.open()).load()
     assert view.alerts.rows == alerts
@@ -178,7 +177,7 @@ async def test_rows_whose_keys_differ_only_in_where_a_text_ends_stay_apart(home:
 async def test_a_loaded_view_is_the_callers_own(store: AnyStore) -> None:
     await store.commit(Changes(**one_of_each()), NOW)
     view, _ = await store.load()
-    view.apply(Changes(**{name: dict.fromkeys(table) for name, table in one_of_each().items()}))
+    view.apply(Changes(**none_of_each()))
     again, _ = await store.load()
     assert {name: getattr(again, name).rows for name in TABLES} == one_of_each()
 
@@ -190,7 +189,7 @@ async def test_a_loaded_view_has_its_timers(home: Home) -> None:
 
 
 async def test_many_rows_in_one_commit_are_all_kept(home: Home) -> None:
-    groups = {f"g{n}": group(f"g{n}") for n in range(2500)}
+    groups: dict[str, Group | None] = {f"g{n}": group(f"g{n}") for n in range(2500)}
     decisions = [examples.decision(group=id) for id in groups]
     await (await home.open()).commit(Changes(groups=groups, decisions=decisions), NOW)
     store = await home.open()

@@ -1,85 +1,21 @@
-"""What the tests of the sources share: an emulated cluster, a client of it, and an intake that remembers."""
+"""Fixtures: an emulated cluster, a client of it, and streams that end with the test."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
+from tests.integration.source.harness import SHORT, Memory, SystemClock
 from watcher.demo import DemoCluster
-from watcher.model.kube import Pod
-from watcher.model.observations import Forbidden, Input, Listing, PodEvent, PodSeen, Scope, Synced
+from watcher.model.observations import Scope
 from watcher.source.client import KubeClient, connect
 from watcher.source.kube import ListWatch
 from watcher.source.streams import StreamSettings
-
-
-class SystemClock:
-    """The machine's time."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-
-class Memory:
-    """An intake that keeps what it was given, and what a receiver would know from it."""
-
-    def __init__(self) -> None:
-        self.seen: list[Input] = []
-        self.known: dict[tuple[str, str], Pod] = {}
-        self._listed: set[tuple[str, str]] = set()
-
-    async def put(self, observation: Input) -> None:
-        self.seen.append(observation)
-        if isinstance(observation, Listing):
-            self._listed = set()
-        elif isinstance(observation, Synced):
-            self.known = {key: pod for key, pod in self.known.items() if key in self._listed}
-        elif isinstance(observation, PodSeen):
-            meta = observation.pod.metadata
-            key = (meta.namespace, meta.name)
-            if observation.event is PodEvent.DELETED:
-                self.known.pop(key, None)
-            else:
-                self.known[key] = observation.pod
-                self._listed.add(key)
-
-    def words(self) -> list[str]:
-        """The observations as one word each: LISTING, LISTED web-1, SYNCED, MODIFIED web-1, FORBIDDEN …"""
-        return [_word(observation) for observation in self.seen]
-
-    @property
-    def versions(self) -> dict[tuple[str, str], str]:
-        return {key: pod.metadata.resource_version for key, pod in self.known.items()}
-
-
-def _word(observation: Input) -> str:
-    if isinstance(observation, PodSeen):
-        return f"{observation.event} {observation.pod.metadata.name}"
-    if isinstance(observation, Listing | Synced | Forbidden):
-        return type(observation).__name__.upper()
-    raise AssertionError(f"no source of pods says {observation}")
-
-
-SHORT = StreamSettings(
-    page_size=3,
-    silence=timedelta(seconds=30),
-    watch_least=timedelta(seconds=30),
-    watch_most=timedelta(seconds=40),
-    backoff_first=timedelta(milliseconds=4),
-    backoff_most=timedelta(milliseconds=20),
-    forbidden_retry=timedelta(milliseconds=30),
-    short_watch=timedelta(milliseconds=5),
-)
-"""The production rules at a speed that tests can wait for."""
 
 Watching = Callable[..., ListWatch]
 
@@ -108,9 +44,7 @@ async def watching(client: KubeClient, intake: Memory) -> AsyncIterator[Watching
     tasks: list[asyncio.Task[None]] = []
 
     def start(scope: Scope | None = None, settings: StreamSettings = SHORT) -> ListWatch:
-        stream = ListWatch(
-            client, scope or Scope(kind="Pod"), intake, SystemClock(), settings, rng=random.Random(7)
-        )
+        stream = ListWatch(client, scope or Scope(kind="Pod"), intake, SystemClock(), settings, rng=random.Random(7))
         tasks.append(asyncio.create_task(stream.run()))
         return stream
 
@@ -120,33 +54,3 @@ async def watching(client: KubeClient, intake: Memory) -> AsyncIterator[Watching
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-
-
-async def until(condition: Callable[[], object], within: float = 10.0) -> None:
-    """Wait for something to become true; TimeoutError when it does not."""
-    async with asyncio.timeout(within):
-        while not condition():
-            await asyncio.sleep(0.002)
-
-
-def names(demo: DemoCluster, namespace: str = "") -> dict[tuple[str, str], str]:
-    """What the server has: versions by (namespace, name)."""
-    return {
-        (item["metadata"]["namespace"], item["metadata"]["name"]): item["metadata"]["resourceVersion"]
-        for item in demo.cluster.list("Pod", namespace)
-    }
-
-
-def pod(name: str, namespace: str = "shop", **status: object) -> dict[str, object]:
-    """The smallest pod that says something."""
-    return {
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"nodeName": "node-1", "containers": [{"name": "app", "image": "registry.example/app:1"}]},
-        "status": {"phase": "Running", **status},
-    }
-
-
-@pytest.fixture
-def quiet() -> Iterator[None]:
-    yield

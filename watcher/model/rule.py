@@ -1,4 +1,4 @@
-"""A rule as the core uses it. `compile.py` makes these from files."""
+"""A compiled rule as every stage knows it, and what it says of a signal. `rules` makes and asks them."""
 
 from __future__ import annotations
 
@@ -33,6 +33,17 @@ class Rendering(Protocol):
     """A compiled template."""
 
     def render(self, values: Mapping[str, Any]) -> str: ...
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`where` and `until`: True, False, or None where undecided (a null field, or an error at run time).
+
+    `until` is None too where the rule has none. `error`: the error at run time.
+    """
+
+    where: bool | None
+    until: bool | None = None
+    error: str = ""
 
 
 class CompiledRule(msgspec.Struct, frozen=True, kw_only=True):

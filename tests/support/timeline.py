@@ -1,0 +1,167 @@
+"""A time line: what is seen when, and who hears what, through the whole pipeline with the shipped rules.
+
+`at(30).sees(pod)` adds an observation at second 30; `hears()` plays everything and gives what was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from watcher.lib.yamlpos import load
+from watcher.model.config import FirstStart, Receiver, Secret, WebhookConfig
+from watcher.model.kube import Pod
+from watcher.model.message import AlertView, Notification
+from watcher.model.observations import Ended, Input, Listing, PodEvent, PodSeen, Scope, Started, Synced
+from watcher.pipeline import Core
+from watcher.replay.player import Player
+from watcher.routing.route import Route
+from watcher.rules.compile import compile_rules
+from watcher.store.memory import MemoryStore
+
+T = TypeVar("T")
+
+START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+PODS = Scope(kind="Pod")
+RULES = Path(__file__).parents[2] / "rules"
+
+
+def shipped_rules() -> tuple[Any, ...]:
+    documents = [load(path.read_text(), path.name) for path in sorted(RULES.glob("*.yaml"))]
+    rules, problems = compile_rules(documents)
+    assert not problems, problems
+    return rules
+
+
+_RULES: list[Any] = []
+GROUP_BY = ("cluster", "namespace", "workload_kind", "workload")
+
+
+def core(**changes: Any) -> Core:
+    if not _RULES:
+        _RULES.append(shipped_rules())
+    ops = Receiver(name="ops", integrations=(("webhook_configs[0]", WebhookConfig(url=Secret("http://x"))),))
+    route = Route(
+        id="",
+        receiver="ops",
+        group_by=GROUP_BY,
+        group_wait=timedelta(seconds=10),
+        group_interval=timedelta(minutes=5),
+        repeat_interval=timedelta(hours=12),
+    )
+    fields: dict[str, Any] = {
+        "cluster": "prod-eu",
+        "rules": _RULES[0],
+        "route": route,
+        "receivers": (ops,),
+        "first_start": FirstStart.ALERT,
+        **changes,
+    }
+    return Core.build(**fields)
+
+
+def time(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+Heard = tuple[float, str, str]
+"""(second, reason, alerts: `Name` firing, `-Name:reason` ended)"""
+
+
+class Timeline:
+    """Observations at seconds, played as they are added; `heard` grows by what is sent to `ops`."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.core = core(**fields)
+        self.store = MemoryStore(owner="test", lease_for=timedelta(seconds=60))
+        self.player = Player(self.core)
+        self.sent: list[Notification] = []
+        self.inputs: list[Input] = []
+        self._at = 0.0
+        self._known: set[str] = set()
+
+    def at(self, seconds: float) -> Timeline:
+        self._at = seconds
+        return self
+
+    def lists(self, *pods: Pod, complete: bool = True, namespace: str = "") -> Timeline:
+        """A complete list of the cluster, or of one namespace."""
+        scope = Scope(kind="Pod", namespace=namespace)
+        seen: list[Input] = [Listing(at=time(self._at), scope=scope)]
+        seen += [self._seen(PodEvent.LISTED, pod, scope) for pod in pods]
+        return self.takes(*seen, Synced(at=time(self._at), scope=scope, complete=complete))
+
+    def sees(self, *pods: Pod, namespace: str = "") -> Timeline:
+        scope = Scope(kind="Pod", namespace=namespace)
+        for pod in pods:
+            event = PodEvent.MODIFIED if pod.metadata.uid in self._known else PodEvent.ADDED
+            self.takes(self._seen(event, pod, scope))
+        return self
+
+    def deletes(self, *pods: Pod) -> Timeline:
+        return self.takes(*(self._seen(PodEvent.DELETED, pod, PODS) for pod in pods))
+
+    def takes(self, *inputs: Input) -> Timeline:
+        self.inputs.extend(inputs)
+        self._play(list(inputs), inputs[-1].at)
+        return self
+
+    def restarts(self, *scopes: Scope, known: bool = True) -> Timeline:
+        """Watcher is killed and begins again now, with what it had stored."""
+        view, since = done(self.store.load())
+        self.player = Player(self.core)
+        self.player.view = view
+        return self.takes(Started(at=time(self._at), since=since if known else None, scopes=scopes or (PODS,)))
+
+    def until(self, seconds: float) -> list[Heard]:
+        """Let time pass, and give all that was heard so far."""
+        self._at = seconds
+        self._play([Ended(at=time(seconds))], time(seconds))
+        return self.heard
+
+    @property
+    def heard(self) -> list[Heard]:
+        return [
+            ((n.at - START).total_seconds(), n.reason.name, ", ".join(_said(alert) for alert in n.alerts))
+            for n in self.sent
+        ]
+
+    def firing(self) -> list[str]:
+        return sorted(a.key.alertname for a in self.player.view.alerts.rows.values() if a.ends_at is None)
+
+    def held(self, alertname: str) -> list[str]:
+        """Why nothing was said of an alert."""
+        return [
+            decision.reason
+            for decision, _ in done(self.store.decisions(1000))
+            if decision.alert is not None and decision.alert.alertname == alertname and decision.verdict == "hold"
+        ]
+
+    def _seen(self, event: PodEvent, pod: Pod, scope: Scope) -> PodSeen:
+        self._known.add(pod.metadata.uid)
+        return PodSeen(at=time(self._at), event=event, scope=scope, pod=pod)
+
+    def _play(self, inputs: list[Input], now: datetime) -> None:
+        known = set(self.player.view.outbox.rows)
+        changes = self.player.changes(inputs, now)
+        if changes.durable:
+            done(self.store.commit(changes, now))
+        rows = [row for row in changes.outbox.values() if row is not None and row.id not in known]
+        self.sent.extend(sorted((row.notification for row in rows), key=lambda n: (n.at, n.id)))
+
+
+def _said(alert: AlertView) -> str:
+    name = alert.labels["alertname"]
+    return name if alert.end_reason is None else f"-{name}:{alert.end_reason}"
+
+
+def done(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits (the store in memory)."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    raise AssertionError("it waited")

@@ -1,0 +1,111 @@
+"""The migrations against the tables: what one makes is what the other says, also backwards."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, inspect
+
+from tests.unit.store.conftest import MakeStore
+from watcher.ports import StoreError
+from watcher.settings import shipped
+from watcher.store.migrating import upgrade
+from watcher.store.sql import SqlStore
+from watcher.store.tables import metadata
+
+DIRECTORY = shipped.directory("alembic")
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    engine = create_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+def test_the_migrated_schema_is_the_one_in_tables(connection: Connection) -> None:
+    upgrade(connection, DIRECTORY)
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    assert compare_metadata(context, metadata) == []
+
+
+def test_the_migrated_schema_has_the_same_columns_keys_and_indexes(connection: Connection, tmp_path: Path) -> None:
+    """Autogenerate sees neither primary keys nor what the database makes of a type."""
+    upgrade(connection, DIRECTORY)
+    engine = create_engine(f"sqlite:///{tmp_path / 'made.db'}")
+    with engine.begin() as made:
+        metadata.create_all(made)
+        assert schema(connection) == schema(made)
+    engine.dispose()
+
+
+def schema(connection: Connection) -> dict[str, object]:
+    found = inspect(connection)
+    return {
+        table: (
+            [(column["name"], str(column["type"]), column["nullable"]) for column in found.get_columns(table)],
+            found.get_pk_constraint(table),
+            sorted((index["name"], index["column_names"], index["unique"]) for index in found.get_indexes(table)),
+        )
+        for table in sorted(found.get_table_names())
+        if table != "alembic_version"
+    }
+
+
+def test_every_migration_can_be_taken_back(connection: Connection) -> None:
+    upgrade(connection, DIRECTORY)
+    config = Config()
+    config.set_main_option("script_location", str(DIRECTORY))
+    config.attributes["connection"] = connection
+    command.downgrade(config, "base")
+    assert inspect(connection).get_table_names() == ["alembic_version"]
+
+
+def test_there_is_one_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(DIRECTORY))
+    assert len(ScriptDirectory.from_config(config).get_heads()) == 1
+
+
+def test_a_directory_with_a_percent_sign_in_its_name_is_found(connection: Connection, tmp_path: Path) -> None:
+    odd = tmp_path / "100%"
+    odd.symlink_to(DIRECTORY)
+    upgrade(connection, odd)
+    assert "alerts" in inspect(connection).get_table_names()
+
+
+async def test_opening_leaves_the_logging_as_it_was(make_store: MakeStore) -> None:
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers), logging.getLogger("alembic").level)
+    await make_store("").open()
+    assert (root.level, list(root.handlers), logging.getLogger("alembic").level) == before
+
+
+async def test_a_store_of_a_newer_watcher_is_refused(path: Path, store: SqlStore, make_store: MakeStore) -> None:
+    await store.close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    with pytest.raises(StoreError, match="newer Watcher"):
+        await make_store("").open()
+
+
+async def test_a_migration_that_fails_leaves_no_table_behind(path: Path, make_store: MakeStore) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE attempts (here integer)")
+    with pytest.raises(StoreError, match="already exists"):
+        await make_store("").open()
+    with closing(sqlite3.connect(path)) as database:
+        names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    assert names == ["attempts"]

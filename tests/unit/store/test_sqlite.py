@@ -1,0 +1,201 @@
+"""What is SQLite's own: the file, its settings, and failures that come from below."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.contract.store.examples import NOW, OPS, SECOND, attempt, group, message, transition
+from tests.contract.store.homes import sqlite_store
+from tests.unit.store.conftest import MakeStore
+from watcher.model.changes import Changes
+from watcher.ports import StoreError
+from watcher.settings import shipped
+from watcher.store.sql import SqlStore
+
+
+def at_url(url: str) -> SqlStore:
+    return SqlStore(url, shipped.directory("alembic"), owner="one", lease_for=timedelta(seconds=30))
+
+
+@pytest.fixture
+def beside(path: Path, store: SqlStore) -> Iterator[sqlite3.Connection]:
+    """A person's own connection to the file of an open store."""
+    with closing(sqlite3.connect(path)) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        pytest.param("watcher.db", "is no URL", id="a bare file name"),
+        pytest.param("postgresql://u:secret@h/db", "cannot store in postgresql", id="another database"),
+        pytest.param("sqlite://", "must name a file", id="no file"),
+        pytest.param("sqlite:///:memory:", "must name a file", id="memory"),
+        pytest.param("sqlite:///file:x?mode=memory&uri=true", "must name a file", id="a URI"),
+    ],
+)
+def test_a_url_that_cannot_be_a_store_is_refused_without_its_password(url: str, says: str) -> None:
+    with pytest.raises(StoreError, match=says) as refused:
+        at_url(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_url_may_name_the_driver(path: Path) -> None:
+    at_url(f"sqlite+aiosqlite:///{path}")
+
+
+async def test_the_directory_of_the_file_is_made(tmp_path: Path) -> None:
+    store = sqlite_store(tmp_path / "a" / "b" / "watcher.db")
+    await store.open()
+    await store.close()
+    assert (tmp_path / "a" / "b" / "watcher.db").is_file()
+
+
+async def test_the_file_is_for_its_owner_alone(path: Path, store: SqlStore) -> None:
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        pytest.param("folder", "cannot be written .Is a directory", id="the file is a directory"),
+        pytest.param("file/watcher.db", "directory .*/file cannot be made", id="the directory is a file"),
+        pytest.param("file/sub/watcher.db", "directory .* cannot be made", id="a directory above is a file"),
+        pytest.param("file", "file is not a database", id="the file is something else"),
+    ],
+)
+async def test_a_place_that_cannot_be_used_is_an_error_that_names_it(tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("This is a letter to my mother, not a database." * 50)
+    store = sqlite_store(tmp_path / name)
+    with pytest.raises(StoreError, match=says):
+        await store.open()
+    await store.close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_a_directory_without_the_right_to_write_is_an_error(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreError, match=r"cannot be written .Permission denied"):
+        await sqlite_store(tmp_path / "watcher.db").open()
+
+
+async def test_a_store_that_is_not_open_says_so(path: Path) -> None:
+    with pytest.raises(StoreError, match="not open"):
+        await sqlite_store(path).load()
+
+
+async def test_opening_and_closing_twice_does_no_harm(store: SqlStore) -> None:
+    await store.open()
+    await store.close()
+    await store.close()
+    await store.open()
+    await store.commit(Changes(), NOW)
+
+
+async def test_the_writer_waits_for_the_disk_and_the_reader_cannot_write(store: SqlStore) -> None:
+    async with store._database.writer.begin() as connection:
+        assert (await connection.execute(text("PRAGMA journal_mode"))).scalar() == "wal"
+        assert (await connection.execute(text("PRAGMA synchronous"))).scalar() == 2
+        assert (await connection.execute(text("PRAGMA busy_timeout"))).scalar() == 5000
+    async with store._database.reader.begin() as connection:
+        assert (await connection.execute(text("PRAGMA query_only"))).scalar() == 1
+
+
+async def test_a_commit_that_the_database_refuses_is_a_store_error_and_changes_nothing(
+    store: SqlStore, beside: sqlite3.Connection
+) -> None:
+    beside.execute("CREATE TRIGGER no BEFORE INSERT ON attempts BEGIN SELECT raise(ABORT, 'the disk is on fire'); END")
+    changes = Changes(groups={"g": group("g")}, transitions=[transition("t")], attempts=[attempt("m")])
+    with pytest.raises(StoreError, match="could not be written: the disk is on fire") as failed:
+        await store.commit(changes, NOW)
+    assert failed.value.__cause__ is not None
+    view, last_commit = await store.load()
+    assert (view.groups.rows, last_commit, await store.transitions(1)) == ({}, None, [])
+    beside.execute("DROP TRIGGER no")
+    await store.commit(changes, NOW)
+    assert set((await store.load())[0].groups.rows) == {"g"}
+
+
+async def test_an_error_tells_nothing_of_the_rows(store: SqlStore, beside: sqlite3.Connection) -> None:
+    beside.execute("DROP TABLE transitions")
+    with pytest.raises(StoreError, match="no such table: transitions") as failed:
+        await store.commit(Changes(transitions=[transition("a secret")]), NOW)
+    assert "a secret" not in f"{failed.value} {failed.value.__cause__}"
+
+
+async def test_a_time_without_a_zone_is_refused(store: SqlStore) -> None:
+    with pytest.raises(StoreError, match="without a zone"):
+        await store.commit(Changes(), datetime(2026, 11, 20))  # noqa: DTZ001
+
+
+async def test_a_writer_that_waits_too_long_for_another_gives_up_and_may_try_again(
+    path: Path, make_store: MakeStore
+) -> None:
+    store = make_store("?timeout=0.05")
+    await store.open()
+    with closing(sqlite3.connect(path, isolation_level=None)) as beside:
+        beside.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="database is locked"):
+            await store.commit(Changes(), NOW)
+        assert (await store.load())[1] is None, "readers do not wait"
+        beside.execute("ROLLBACK")
+    await store.commit(Changes(), NOW)
+
+
+async def test_a_row_that_cannot_be_read_is_a_store_error(store: SqlStore, beside: sqlite3.Connection) -> None:
+    await store.commit(Changes(groups={"g": group("g")}), NOW)
+    beside.execute("UPDATE groups SET body = '{}'")
+    beside.commit()
+    with pytest.raises(StoreError, match="this version of Watcher cannot read"):
+        await store.load()
+
+
+@pytest.mark.parametrize("turns", range(0, 24, 3))
+async def test_a_commit_that_is_cancelled_at_any_point_is_whole_or_nothing(store: SqlStore, turns: int) -> None:
+    await store.commit(Changes(groups={"old": group("old")}), NOW)
+    changes = Changes(groups={"old": None, "new": group("new")}, outbox={"m": message("m")})
+    task = asyncio.create_task(store.commit(changes, NOW + SECOND))
+    for _ in range(turns):
+        await asyncio.sleep(0.0005)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    view, last_commit = await store.load()
+    state = (set(view.groups.rows), set(view.outbox.rows), last_commit)
+    assert state in (({"old"}, set(), NOW), ({"new"}, {"m"}, NOW + SECOND))
+    await store.commit(Changes(), NOW + 2 * SECOND)
+
+
+async def test_the_queries_that_run_often_use_an_index(store: SqlStore) -> None:
+    often = {
+        "lease": "SELECT id FROM outbox WHERE state = 'queued' AND receiver = 'a' AND integration = 'b' "
+        "AND next_at <= '2' AND (leased_until IS NULL OR leased_until <= '2') ORDER BY created_at, id LIMIT 9",
+        "load": "SELECT body FROM outbox WHERE state = 'queued'",
+        "decide": "SELECT * FROM decisions WHERE matter IN ('a', 'b')",
+        "messages": "SELECT body FROM outbox ORDER BY created_at DESC, id DESC LIMIT 9",
+        "attempts": "SELECT * FROM attempts WHERE message = 'm' ORDER BY id",
+        "prune": "SELECT id FROM outbox WHERE finished_at < '2' ORDER BY finished_at, id LIMIT 9",
+    }
+    async with store._database.reader.begin() as connection:
+        for name, query in often.items():
+            plan = (await connection.execute(text(f"EXPLAIN QUERY PLAN {query}"))).all()
+            steps = [step for *_, step in plan]
+            assert all("INDEX" in step for step in steps), (name, steps)
+
+
+async def test_the_lease_is_written_down_with_its_owner(store: SqlStore, beside: sqlite3.Connection) -> None:
+    await store.commit(Changes(outbox={"m": message("m", attempts=1)}), NOW)
+    await store.lease(OPS, NOW, NOW + SECOND, 1)
+    assert beside.execute("SELECT lease_owner, leased_until FROM outbox").fetchall() == [
+        ("one", "2026-11-20 10:00:01.000000")
+    ]

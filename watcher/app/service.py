@@ -1,0 +1,216 @@
+"""The composition root of `run`: settings -> adapters -> loops. The one module that knows every class.
+
+Start: the store is opened and read, the outbox taken up again, and `Started` told to the core before any source
+speaks. Stop (SIGTERM, Ctrl-C): the sources first, then what they brought is judged, messages in flight are finished
+and recorded, the store is closed; all of it in less than ten seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import uvicorn
+from prometheus_client.core import Metric
+
+from watcher.api.app import Readiness, make_app
+from watcher.deliver.factory import make_sender
+from watcher.engine.clock import SystemClock
+from watcher.engine.dispatch import LEASE, Dispatcher, Name
+from watcher.engine.evidence import EvidenceLoop
+from watcher.engine.queue import IntakeQueue
+from watcher.engine.writer import Writer
+from watcher.app.metrics import service_metrics
+from watcher.model.changes import Changes
+from watcher.model.observations import Scope, Started
+from watcher.ports import Clock, Sender
+from watcher.settings.core import core_of
+from watcher.settings.records import Settings
+from watcher.settings.shipped import directory
+from watcher.source.client import KubeClient, connect
+from watcher.source.evidence import KubeEvidence
+from watcher.source.kube import ListWatch
+from watcher.source.recording import RecordingWriter
+from watcher.source.streams import StreamSettings
+from watcher.store.sql import SqlStore
+
+log = logging.getLogger("watcher.app")
+
+STOP_WITHIN = 8.0
+"""Seconds for what is in flight at the end; Kubernetes gives 30 s, and SIGKILL loses nothing either."""
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says beyond the configuration."""
+
+    kubeconfig: str | None = None
+    watch: bool = True
+    clock: Clock = SystemClock()
+
+
+class Service:
+    """Everything that runs, and what it tells about itself."""
+
+    def __init__(self, settings: Settings, options: RunOptions, store: SqlStore) -> None:
+        self.settings = settings
+        self.options = options
+        self.store = store
+        self.queue = IntakeQueue()
+        self.streams: list[ListWatch] = []
+        self.evidence: EvidenceLoop | None = None
+        self.recording: RecordingWriter | None = None
+        self.dispatcher: Dispatcher
+        self.writer: Writer
+
+    async def load(self, senders: dict[Name, Sender]) -> None:
+        """Take up what an earlier process left, and tell the core that a new one begins."""
+        clock = self.options.clock
+        view, since = await self.store.load()
+        self.dispatcher = Dispatcher(senders, self.store, self.queue, clock)
+        self.dispatcher.resume(view.outbox.rows.values())
+        self.writer = Writer(core_of(self.settings), view, self.store, clock, self.queue, self._hand_on)
+        if self.settings.record:
+            self.recording = RecordingWriter(Path(self.settings.record), cluster=self.settings.cluster, clock=clock)
+            self.writer.record = self.recording.write
+        await self.queue.put(Started(at=clock.now(), since=since, scopes=self.scopes()))
+
+    def scopes(self) -> tuple[Scope, ...]:
+        if not self.options.watch:
+            return ()
+        namespaces = self.settings.watch.namespaces or ("",)
+        return tuple(Scope(kind="Pod", namespace=namespace) for namespace in namespaces)
+
+    def watch(self, client: KubeClient) -> None:
+        clock = self.options.clock
+        stream = StreamSettings(exclude_namespaces=self.settings.watch.exclude_namespaces)
+        self.streams = [ListWatch(client, scope, self.queue, clock, stream) for scope in self.scopes()]
+        self.evidence = EvidenceLoop(KubeEvidence(client), self.queue, clock)
+
+    def _hand_on(self, changes: Changes) -> None:
+        self.dispatcher.committed(changes.outbox)
+        if self.evidence is not None:
+            self.evidence.ask(changes.fetch)
+
+    def readiness(self) -> Readiness:
+        waiting = []
+        if self.writer.stats.store_failing:
+            waiting.append("the store does not answer")
+        detail = []
+        for stream in self.streams:
+            place = stream.stats.scope.namespace or "the cluster"
+            if stream.stats.forbidden:
+                detail.append(f"pods of {place} may not be read (403)")
+            elif not stream.stats.synced:
+                waiting.append(f"pods of {place} have not been listed yet")
+        return Readiness(waiting=tuple(waiting), detail=tuple(detail))
+
+    def metrics(self) -> Iterable[Metric]:
+        return service_metrics(
+            self.writer, self.dispatcher, self.queue, [stream.stats for stream in self.streams], self.options.clock
+        )
+
+
+async def run(settings: Settings, options: RunOptions) -> int:
+    """The service, until SIGTERM or SIGINT. Gives the exit code; StoreError, ConnectError, OSError at the start."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        listener = stack.enter_context(listen(settings.http.host, settings.http.port))
+        service = await stack.enter_async_context(assembled(settings, options))
+        await _serve(service, listener, stop)
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def assembled(settings: Settings, options: RunOptions) -> AsyncIterator[Service]:
+    """A service with its adapters, not running yet."""
+    store = SqlStore(
+        settings.store.url.value,
+        directory("alembic"),
+        owner=f"{socket.gethostname()}/{os.getpid()}",
+        lease_for=LEASE,
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        await store.open()
+        stack.push_async_callback(store.close)
+        await store.release_all()
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        executor = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="apprise"))
+        service = Service(settings, options, store)
+        senders = {
+            (receiver.name, name): make_sender(integration, session, executor)
+            for receiver in settings.receivers
+            for name, integration in receiver.integrations
+        }
+        await service.load(senders)
+        stack.push_async_callback(service.dispatcher.close)
+        if service.recording is not None:
+            stack.callback(service.recording.close)
+        if options.watch:
+            client = await connect(options.clock, options.kubeconfig)
+            stack.push_async_callback(client.close)
+            service.watch(client)
+        yield service
+
+
+async def _serve(service: Service, listener: socket.socket, stop: asyncio.Event) -> None:
+    server = _Server(uvicorn.Config(make_app(service), log_config=None, access_log=False, lifespan="off"))
+    log.info("serving", extra={"event": "service.started", "address": "{}:{}".format(*listener.getsockname()[:2])})
+    async with asyncio.TaskGroup() as group:
+        web = group.create_task(server.serve(sockets=[listener]), name="http")
+        writer = group.create_task(service.writer.run(), name="writer")
+        senders = group.create_task(service.dispatcher.run(), name="dispatcher")
+        sources = [group.create_task(stream.run(), name="watch") for stream in service.streams]
+        if service.evidence is not None:
+            sources.append(group.create_task(service.evidence.run(), name="evidence"))
+        await stop.wait()
+        log.info("stopping", extra={"event": "service.stopping"})
+        await _ended(sources)
+        await _finish(service)
+        await _ended([senders, writer])
+        await service.writer.drain()
+        server.should_exit = True
+        await web
+    log.info("stopped", extra={"event": "service.stopped"})
+
+
+async def _finish(service: Service) -> None:
+    """Let due messages go out and be recorded, for a while."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STOP_WITHIN):
+            while len(service.queue) or service.dispatcher.busy():
+                await asyncio.sleep(0.02)
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    """Without its signal handlers: the service has its own order to stop in."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]  # noqa: ANN201 - uvicorn's own signature
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The socket of the HTTP interface; OSError names the address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}; give another with --listen") from error

@@ -1,0 +1,84 @@
+"""Alertmanager's webhook, version 4: what receivers written for Alertmanager read.
+
+Beyond Alertmanager's keys (notification_reason is of 0.32) stand `title` and `text`, the message in words, since
+Watcher's own rules need no annotations. With `max_alerts` the first alerts, the worst, are kept; the common labels and
+annotations stay those of all alerts. `Idempotency-Key` is the same for every attempt at one message.
+Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from watcher.deliver.answers import Answer, outcome_of
+from watcher.deliver.http import post
+from watcher.model.config import WebhookConfig
+from watcher.model.delivery import Outcome
+from watcher.model.message import AlertView, Notification
+
+_NO_TIME: Final = "0001-01-01T00:00:00Z"
+"""Go's zero time: the alert has not ended."""
+
+
+class WebhookSender:
+    def __init__(self, config: WebhookConfig, session: aiohttp.ClientSession) -> None:
+        self._config = config
+        self._session = session
+
+    async def send(self, notification: Notification) -> Outcome:
+        config = self._config
+        body = msgspec.json.encode(payload(notification, config))
+        headers = {"Idempotency-Key": notification.id, **_authorization(config)}
+        answer = await post(self._session, config.url, body, headers, config.timeout)
+        if not isinstance(answer, Answer):
+            return answer
+        secrets = [secret.value for secret in (config.url, config.bearer_token, config.basic_password) if secret]
+        return outcome_of(answer, secrets)
+
+    async def close(self) -> None:
+        """The session is the application's."""
+
+
+def payload(notification: Notification, config: WebhookConfig) -> dict[str, Any]:
+    alerts = notification.alerts[: config.max_alerts or None]
+    return {
+        "receiver": notification.receiver,
+        "status": notification.status,
+        "alerts": [_alert(alert) for alert in alerts],
+        "groupLabels": notification.group_labels,
+        "commonLabels": notification.common_labels,
+        "commonAnnotations": notification.common_annotations,
+        "externalURL": notification.external_url,
+        "version": "4",
+        "groupKey": notification.group_key,
+        "truncatedAlerts": len(notification.alerts) - len(alerts),
+        "notification_reason": notification.reason.value,
+        "title": notification.title,
+        "text": notification.text,
+    }
+
+
+def _alert(alert: AlertView) -> dict[str, Any]:
+    return {
+        "status": alert.status,
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "startsAt": alert.starts_at,
+        "endsAt": alert.ends_at if alert.ends_at is not None else _NO_TIME,
+        "generatorURL": alert.generator_url,
+        "fingerprint": alert.fingerprint,
+    }
+
+
+def _authorization(config: WebhookConfig) -> dict[str, str]:
+    if config.bearer_token is not None:
+        return {"Authorization": f"Bearer {config.bearer_token.value}"}
+    if config.basic_password is not None or config.basic_username:
+        password = config.basic_password.value if config.basic_password is not None else ""
+        pair = f"{config.basic_username}:{password}".encode()
+        return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+    return {}

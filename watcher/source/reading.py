@@ -1,0 +1,162 @@
+"""Reading recordings, and what people have instead: files to observations, in order, without holding them in memory.
+
+What a file is shows in its first line, not in its name: a recording (`lines`), kubectl's JSON or YAML (`documents`).
+`.gz` too. A recording that was cut off by a kill is read up to there, with a warning; any other disorder is a
+RecordingError that names the place.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from watcher.model.observations import Ended, Input, Scope
+from watcher.source import lines
+from watcher.source.decode import BROKEN
+from watcher.source.documents import json_documents, observe, yaml_documents
+from watcher.source.readstate import ReadReport, ReadState, RecordingError, own_time
+
+_GZIP = b"\x1f\x8b"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_BOM = b"\xef\xbb\xbf"
+
+
+def read(paths: Iterable[Path], *, complete: bool = False, report: ReadReport | None = None) -> Iterator[Input]:
+    """The observations of all files, one file after the other; RecordingError.
+
+    `complete`: a list that kubectl printed shows all there is, so that what it lacks is gone.
+    """
+    state = ReadState(report or ReadReport(), complete=complete)
+    ended: Ended | None = None
+    for path in paths:
+        for observation in _file(path, state):
+            if isinstance(observation, Ended):
+                ended = observation  # only the last line of all files says that nothing more happened
+            else:
+                yield observation
+                ended = None
+    if ended is not None:
+        yield ended
+
+
+def _file(path: Path, state: ReadState) -> Iterator[Input]:
+    try:
+        with path.open("rb") as plain:
+            yield from _content(path, plain, state)
+    except OSError as error:
+        raise RecordingError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _content(path: Path, plain: IO[bytes], state: ReadState) -> Iterator[Input]:
+    def source() -> Iterator[bytes]:
+        """The lines from the beginning; a watch of kubectl is read twice."""
+        plain.seek(0)
+        packed = plain.read(2) == _GZIP
+        plain.seek(0)
+        return _without_mark(_unpacked(path, plain, state) if packed else plain)
+
+    first = next((line.lstrip() for line in source() if not line.isspace()), b"")
+    if not first:
+        raise RecordingError(f"{path}: the file is empty")
+    if first.startswith(_UTF16):
+        raise RecordingError(f"{path}:1: the file is UTF-16, as PowerShell writes it; save it as UTF-8")
+    probe = lines.probe(first)
+    if probe is not None and probe.is_line:
+        yield from _lines(path, source(), state)
+    elif first.startswith((b"{", b"[")):
+        yield from observe(lambda: json_documents(str(path), source(), state), state)
+    else:
+        documents = list(yaml_documents(str(path), b"".join(source())))
+        yield from observe(lambda: iter(documents), state)
+
+
+def _without_mark(source: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines without the byte order mark that some editors put first."""
+    for number, line in enumerate(source):
+        yield line if number else line.removeprefix(_BOM)
+
+
+def _unpacked(path: Path, plain: IO[bytes], state: ReadState) -> Iterator[bytes]:
+    with gzip.GzipFile(fileobj=plain, mode="rb") as packed:
+        try:
+            yield from packed
+        except EOFError:
+            state.warn(f"{path}: the compressed file was cut off, and is read up to there")
+        except (zlib.error, gzip.BadGzipFile) as error:
+            raise RecordingError(f"{path}: the compressed file is damaged: {error}") from error
+
+
+# ---- the lines of a recording ----
+
+
+class _Scopes:
+    """Whose list a pod belongs to."""
+
+    def __init__(self) -> None:
+        self._known = {"": Scope(kind="Pod")}
+
+    def of(self, line: lines.PodLine) -> Scope:
+        """The line's own scope; else the pod's namespace where that was listed by itself; else the cluster."""
+        if line.scope is not None:
+            namespace = line.scope.namespace
+            if namespace not in self._known:
+                self._known[namespace] = Scope(kind="Pod", namespace=namespace)
+            return self._known[namespace]
+        if len(self._known) > 1 and line.object is not None:
+            return self._known.get(line.object.metadata.namespace, self._known[""])
+        return self._known[""]
+
+
+def _lines(path: Path, source: Iterable[bytes], state: ReadState) -> Iterator[Input]:
+    scopes = _Scopes()
+    for number, raw in enumerate(source, 1):
+        try:
+            line = lines.decode(raw)
+        except BROKEN as error:
+            observation = _other_line(f"{path}:{number}", raw, error, state)
+        else:
+            observation = _observation(f"{path}:{number}", line, scopes, raw, state)
+        if observation is not None:
+            yield observation
+
+
+def _observation(where: str, line: lines.Line, scopes: _Scopes, raw: bytes, state: ReadState) -> Input | None:
+    if not isinstance(line, lines.PodLine):
+        state.time(line.at)
+        return lines.observation_of(line)
+    at = state.time(line.at or own_time(where, line.object))
+    try:
+        observation = lines.pod_observation(line, at, scopes.of(line), raw)
+    except lines.LineError as error:
+        raise RecordingError(f"{where}: {error}") from error
+    if observation is None:
+        state.report.skipped[f"Pod {line.event}"] += 1
+    return observation
+
+
+def _other_line(where: str, raw: bytes, error: Exception, state: ReadState) -> Input | None:
+    """A line that is about nothing we know: the header, the end, another kind, an end that was cut off; or broken."""
+    if raw.isspace():
+        return None
+    probe = lines.probe(raw)
+    if probe is None and not raw.endswith(b"\n"):
+        state.warn(f"{where}: the last line is cut off, and left out")
+        return None
+    if probe is not None:
+        if probe.recording is not None:
+            _check_header(where, probe.recording)
+            return None
+        if not probe.kind and probe.event == "ENDED":
+            return Ended(at=state.time(probe.at))
+        if probe.kind and probe.kind not in lines.KINDS:
+            state.report.skipped[probe.kind] += 1
+            return None
+    raise RecordingError(f"{where}: this line of the recording cannot be read: {error}") from error
+
+
+def _check_header(where: str, version: int) -> None:
+    if version > lines.FORMAT:
+        raise RecordingError(f"{where}: a newer Watcher wrote this recording (format {version}); use that one")
