@@ -71,7 +71,7 @@ def test_60_an_oom_kill_after_a_told_crash_loop_is_told_and_ends_nothing() -> No
     assert story.firing() == ["ContainerCrashLooping", "ContainerOOMKilled"]
     story.at(600).sees(pod("web-1", status(restarts=8, last=dead(137, "OOMKilled", at=199))))
     ends = [said[2] for said in story.until(3 * HOUR)[2:]]
-    assert ends == ["-ContainerCrashLooping:recovered", "-ContainerOOMKilled:recovered"]
+    assert ends == ["ContainerOOMKilled, -ContainerCrashLooping:recovered", "-ContainerOOMKilled:recovered"]
 
 
 def broken(namespace: str, number: int) -> Pod:

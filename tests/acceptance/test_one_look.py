@@ -105,7 +105,7 @@ def test_14_a_pod_that_completes_is_silent() -> None:
 )
 def test_15_a_pod_that_newly_fails_is_told_with_its_exit_read(end: StateTerminated, words: str) -> None:
     bare = {"owner": "", "restart_policy": "Never"}
-    after = pod("task", status(terminated=end, ready=False), phase="Failed", **bare)
+    after = pod("task", status(terminated=end, ready=False), phase="Failed", changed=30, **bare)
     story = change(pod("task", **bare), after, until=HOUR - 60)
     assert story.heard == [(40, "FIRST", "PodFailed")]
     message = f"{story.sent[0].title}\n{story.sent[0].text}"

@@ -20,8 +20,8 @@ def crash_loop(
     """Play full cycles: running and ready for 5 s, terminated, back-off. Gives the second of the last back-off."""
     at = start
     for number in range(cycles):
-        death = dead(code, reason, at=at + 5)
-        story.at(at).sees(pod(name, status(restarts=number, last=dead(code, reason, at=at - 1) if number else None)))
+        death = dead(1, at=at + 5)
+        story.at(at).sees(pod(name, status(restarts=number, last=dead(1, at=at - 1) if number else None)))
         story.at(at + 5).sees(pod(name, status(restarts=number, terminated=death, ready=False)))
         pause = PAUSES[min(number, len(PAUSES) - 1)]
         if pause:

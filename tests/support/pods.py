@@ -78,8 +78,9 @@ def backoff(seconds: int, last: StateTerminated, *, restarts: int, name: str = "
 
 
 def pod(name: str = "web-1", *statuses: ContainerStatus, init: tuple[ContainerStatus, ...] = (), **fields: Any) -> Pod:
-    """`fields`: namespace, owner (`Deployment/web`, `""` for none), phase, reason, message, deleting (second), conditions,
-    restart_policy, sidecars, uid, created (second), limits, node."""
+    """`fields`: namespace, owner (`Deployment/web`, `""` for none), phase, reason, message, conditions, restart_policy,
+    sidecars, uid, limit, node, no_statuses; deleting, created and changed are seconds.
+    """
     owner = fields.get("owner", "Deployment/web")
     statuses = statuses or (status(),)
     phase = fields.get("phase", "Running")

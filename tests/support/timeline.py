@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from watcher.lib.matchers import parse_matchers
 from watcher.lib.yamlpos import load
 from watcher.model.config import FirstStart, Receiver, Secret, WebhookConfig
 from watcher.model.kube import Pod
@@ -50,6 +51,7 @@ def core(**changes: Any) -> Core:
         group_wait=timedelta(seconds=10),
         group_interval=timedelta(minutes=5),
         repeat_interval=timedelta(hours=12),
+        routes=(Route(id="0", receiver="", matchers=parse_matchers('severity="info"')),),
     )
     fields: dict[str, Any] = {
         "cluster": "prod-eu",

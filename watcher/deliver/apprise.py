@@ -35,18 +35,19 @@ _INVISIBLE: Final = "\u200b"
 
 
 class AppriseSender:
-    def __init__(self, config: AppriseConfig, executor: Executor) -> None:
+    def __init__(self, config: AppriseConfig, executor: Executor, timeout: timedelta = TIMEOUT) -> None:
         self._config = config
+        self._timeout = timeout
         self._executor = executor
         self._service: apprise.Apprise | None = None
 
     async def send(self, notification: Notification) -> Outcome:
         job = asyncio.get_running_loop().run_in_executor(self._executor, self._notify, notification)
         try:
-            async with asyncio.timeout(TIMEOUT.total_seconds()):
+            async with asyncio.timeout(self._timeout.total_seconds()):
                 return await job
         except TimeoutError:
-            return TryLater(reason=f"no answer within {TIMEOUT.total_seconds():g} s")
+            return TryLater(reason=f"no answer within {self._timeout.total_seconds():g} s")
 
     async def close(self) -> None:
         """The executor is the application's."""

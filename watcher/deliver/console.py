@@ -1,4 +1,4 @@
-"""The message on a terminal, for `watcher demo` and for trying out: plain text, notifications apart by an empty line."""
+"""The message on a terminal, for `watcher demo` and for trying out: plain text, an empty line after each."""
 
 from __future__ import annotations
 

@@ -46,8 +46,9 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class EmailSender:
-    def __init__(self, config: EmailConfig, executor: Executor) -> None:
+    def __init__(self, config: EmailConfig, executor: Executor, timeout: timedelta = TIMEOUT) -> None:
         self._config = config
+        self._timeout = timeout
         self._executor = executor
         self._accepted: OrderedDict[str, set[str]] = OrderedDict()
         host, _, port = config.smarthost.rpartition(":")
@@ -62,7 +63,7 @@ class EmailSender:
         left = [address for address in _addresses(self._config.to) if address not in done]
         job = asyncio.get_running_loop().run_in_executor(self._executor, self._submit, message, left)
         try:
-            async with asyncio.timeout(TIMEOUT.total_seconds()):
+            async with asyncio.timeout(self._timeout.total_seconds()):
                 refused = await job
         except (OSError, smtplib.SMTPException) as error:
             # TimeoutError is an OSError.
@@ -75,7 +76,7 @@ class EmailSender:
     def _submit(self, message: EmailMessage, to: list[str]) -> Mapping[str, tuple[int, bytes]]:
         """In a thread of the executor. Answers who was refused, where somebody was not."""
         config = self._config
-        timeout = SOCKET_TIMEOUT.total_seconds()
+        timeout = min(SOCKET_TIMEOUT, self._timeout).total_seconds()
         sender = _addresses([config.sender])[0]
         connection: smtplib.SMTP
         if self._port == _TLS_PORT:

@@ -32,7 +32,9 @@ def page(message: Message) -> str:
 def block_html(block: Block) -> str:
     match block:
         case Heading():
-            border = f"border-left:6px solid #{COLOURS[block.mark]:06x};padding-left:10px;font-size:18px;margin:18px 0 8px"
+            border = (
+                f"border-left:6px solid #{COLOURS[block.mark]:06x};padding-left:10px;font-size:18px;margin:18px 0 8px"
+            )
             return f'<h2 style="{border}">{escape_html(heading_line(block))}</h2>'
         case Text():
             return f'<p style="margin:4px 0">{"".join(_span(span) for span in block.spans)}</p>'

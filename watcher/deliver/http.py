@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
@@ -45,7 +44,7 @@ async def post(
     except aiohttp.ClientConnectorError as error:
         return TryLater(reason=f"cannot connect to {error.host}:{error.port}: {error.os_error.strerror}")
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        # aiohttp raises ValueError for credentials given twice and for headers it cannot send; the texts hold addresses.
+        # ValueError: credentials given twice, a header that cannot be sent. Texts of these errors hold addresses.
         kind = type(error).__name__
         return GiveUp(reason=f"cannot be sent: {kind}") if isinstance(error, ValueError) else TryLater(reason=kind)
 
@@ -58,6 +57,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
             read += chunk
             if len(read) >= _MAX_ANSWER:
                 break
-    except (aiohttp.ClientError, OSError, asyncio.TimeoutError):
+    except (TimeoutError, aiohttp.ClientError, OSError):
         pass
     return bytes(read[:_MAX_ANSWER])

@@ -2,7 +2,7 @@
 
 Each is a small record that scenarios write as YAML under `does:` or `then:`, with exactly one key:
 
-    run: {ready_after: 5s, logs: [listening]}    healthy; `ready: false` keeps it unready; no ready_after: no probe
+    run: {ready_after: 5s, logs: [listening]}    healthy; `ready: false` keeps it unready
     crash: {exit: 1, after: 3s, logs: [...], message: text, times: 2}     dies; after `times` deaths it runs
     oom: {after: 20s, logs: [...]}               OOMKilled, 137
     complete: {after: 30s}                       exits 0
@@ -11,7 +11,7 @@ Each is a small record that scenarios write as YAML under `does:` or `then:`, wi
     unschedulable: '0/3 nodes are available: …'  a pod that no node takes
     stuck: {event: FailedMount, message: ...}    its containers are never created; the cause is in Events only
 
-The texts are real ones (kubernetes-facts, section 1.4), with the image put in. How they are played is in lifecycle.py.
+The texts are those of real clusters, with the image put in. How they are played is in lifecycle.py.
 """
 
 from __future__ import annotations
@@ -20,11 +20,9 @@ from datetime import timedelta
 
 import msgspec
 
-DAY = timedelta(days=1)
-
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """Starts and stays. `ready_after` None: no readiness probe, so ready as soon as it runs."""
+    """Starts and stays. `ready_after` None: as the container's template says."""
 
     ready_after: timedelta | None = None
     ready: bool = True
@@ -39,7 +37,6 @@ class Die(msgspec.Struct, frozen=True, kw_only=True):
     exit: int = 1
     reason: str = ""
     after: timedelta = timedelta(seconds=3)
-    ready_after: timedelta | None = None
     logs: tuple[str, ...] = ()
     message: str = ""
     times: int = 0
@@ -81,8 +78,6 @@ class Stuck(msgspec.Struct, frozen=True, kw_only=True):
 
 Behaviour = Run | Die | CannotPull | CannotStart | Unschedulable | Stuck
 
-HEALTHY = Run()
-
 _PULL = 'failed to pull and unpack image "{image}": '
 _RESOLVE = _PULL + 'failed to resolve reference "{image}": '
 _HEAD = _RESOLVE + 'failed to do request: Head "https://{host}/v2/{path}/manifests/{tag}": '
@@ -120,7 +115,7 @@ def pull_failure(cause: str, image: str, *, modern: bool) -> tuple[str, str]:
     if cause == "invalid_name":
         return "InvalidImageName", (
             f'Failed to apply default image tag "{image}": '
-            f"couldn't parse image name \"{image}\": invalid reference format"
+            f'couldn\'t parse image name "{image}": invalid reference format'
         )
     if cause == "policy_never":
         return "ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never'

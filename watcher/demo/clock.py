@@ -103,6 +103,12 @@ class Timeline:
         finally:
             self._running = False
 
+    def restart(self, when: datetime) -> None:
+        """Begin at another time, earlier perhaps. Only while nothing is planned and nobody drives."""
+        if when != self._now and (self.next_due() is not None or self._source is not None):
+            raise RuntimeError("the time can be set only before anything is planned: play one thing in one cluster")
+        self._now = when
+
     def drive(self, source: Callable[[], datetime] | None, on_schedule: Action | None) -> None:
         """Take the time from `source`; `on_schedule` is called whenever something new is planned."""
         self._source = source

@@ -1,10 +1,10 @@
 """One container on its node: what the kubelet does with it, and the status it writes each time.
 
-A death shows in `state.terminated`; the first restart comes at once; later deaths become `waiting CrashLoopBackOff` with the termination in `lastState`, for 10 s doubling to 300 s from
-the time of death, and start anew after ten minutes of running (client_go util/flowcontrol/backoff.go as the kubelet
-uses it). A container that exits within a second is never seen running, since status writes are coalesced. Image pulls
-alternate ErrImagePull and ImagePullBackOff on a back-off of their own. What this means for the pod (phase, conditions,
-deletion) is in lifecycle.py.
+A death shows in `state.terminated`; the first restart comes at once; later deaths become `waiting CrashLoopBackOff`
+with the termination in `lastState`, for 10 s doubling to 300 s from the time of death, and start anew after ten minutes
+of running (client-go util/flowcontrol/backoff.go as the kubelet uses it). A container that exits within a second is
+never seen running, since status writes are coalesced. Image pulls alternate ErrImagePull and ImagePullBackOff on a
+back-off of their own. What this means for the pod (phase, conditions, deletion) is in lifecycle.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from watcher.demo.behaviour import (
 )
 from watcher.demo.clock import Handle, parse_time, rfc3339
 from watcher.demo.events import Note
-from watcher.demo.names import container_id, image_id
+from watcher.demo.names import container_id, fraction, image_id
 from watcher.demo.pods import Container, running, terminated, waiting
 from watcher.demo.resources import JsonObject
 
@@ -101,11 +101,9 @@ class Home(Protocol):
         ...
 
 
-def healthy(container: Container, ready_after: timedelta | None = None) -> Behaviour:
+def healthy(container: Container) -> Behaviour:
     """What a container does when all is well: init containers end, the others stay."""
-    if container.kind == "init":
-        return Die(exit=0, after=timedelta(seconds=2))
-    return Run(ready_after=ready_after)
+    return Die(exit=0, after=timedelta(seconds=2)) if container.kind == "init" else Run()
 
 
 class ContainerRun:
@@ -146,7 +144,8 @@ class ContainerRun:
     def status(self) -> JsonObject:
         """As in containerStatuses."""
         status: JsonObject = {"name": self.template.name, "state": self.state, "lastState": self.last}
-        status |= {"ready": self.ready, "restartCount": self.restarts, "image": self.template.image}
+        ready = self.exit_code == 0 if self.is_init else self.ready
+        status |= {"ready": ready, "restartCount": self.restarts, "image": self.template.image}
         status["imageID"] = image_id(self.template.image) if self.identity else ""
         if self.identity:
             status["containerID"] = self.identity
@@ -175,8 +174,8 @@ class ContainerRun:
         if isinstance(behaviour, Die):
             self.home.log(self.identity, behaviour.logs)
             self._plan(behaviour.after, self.die)
-            if behaviour.ready_after is None or behaviour.ready_after < behaviour.after:
-                self._await_readiness(behaviour.ready_after)
+            if (self.template.ready_after or timedelta()) < behaviour.after:
+                self._await_readiness(None)
             return behaviour.after >= _COALESCED
         if isinstance(behaviour, Run):
             self.home.log(self.identity, behaviour.logs)
@@ -205,7 +204,7 @@ class ContainerRun:
         self.end(behaviour.exit, behaviour.word, behaviour.message)
         self._deaths += 1
         if behaviour.times and self._deaths >= behaviour.times:
-            self.behaviour = healthy(self.template, behaviour.ready_after)
+            self.behaviour = healthy(self.template)
         self.home.write()
         if self.home.ended(self):
             self._restart_soon()
@@ -221,7 +220,8 @@ class ContainerRun:
         self.ready = False
 
     def _restart_soon(self) -> None:
-        self._plan(timedelta(seconds=0.4), self._sync_dead)
+        delay = 0.3 + 0.6 * fraction(self.home.uid, self.template.name)
+        self._plan(timedelta(seconds=delay), self._sync_dead)
 
     def _sync_dead(self) -> None:
         ended = self.state.get("terminated") or self.last["terminated"]
@@ -315,10 +315,11 @@ class ContainerRun:
             self._probe()
 
     def _await_readiness(self, after: timedelta | None) -> None:
-        if after is None:
+        delay = self.template.ready_after if after is None else after
+        if delay is None:
             self.ready = True
-            return
-        self._probing = self.home.after(after, self._become_ready)
+        else:
+            self._probing = self.home.after(delay, self._become_ready)
 
     def _become_ready(self) -> None:
         if self.running and not self.ready:
@@ -346,13 +347,13 @@ class ContainerRun:
                 self.ready = False
                 self._probe()
             elif not was:
-                self._await_readiness(behaviour.ready_after or timedelta(seconds=2))
+                self._await_readiness(behaviour.ready_after or self.template.ready_after or timedelta(seconds=2))
             if was != self.ready:
                 self.home.write()
 
-    def recover(self, ready_after: timedelta | None) -> None:
+    def recover(self) -> None:
         """Healthy from now on, or from its next start."""
-        self.behave(healthy(self.template, ready_after))
+        self.behave(healthy(self.template))
 
     def cancel(self) -> None:
         """Whatever was planned does not happen."""

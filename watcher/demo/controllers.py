@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import msgspec
 
-from watcher.demo.behaviour import Behaviour
+from watcher.demo.behaviour import Behaviour, Stuck, Unschedulable
 from watcher.demo.clock import rfc3339
 from watcher.demo.events import Note
 from watcher.demo.lifecycle import PodRun
@@ -38,8 +38,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Volume name to claim name."""
     restart_policy: str = "Always"
 
-    def with_behaviour(self, container: str, behaviour: Behaviour) -> Plan:
-        return msgspec.structs.replace(self, does={**self.does, container or self.main: behaviour})
+    def with_behaviour(self, container: str, behaviour: Behaviour | None) -> Plan:
+        """The plan with one container (the main one, when unnamed) behaving so; None: healthy."""
+        if isinstance(behaviour, Unschedulable | Stuck):
+            return msgspec.structs.replace(self, pod_level=behaviour)
+        name = container or self.main
+        does = {key: value for key, value in self.does.items() if key != name}
+        return msgspec.structs.replace(self, does=does if behaviour is None else {**does, name: behaviour})
 
     @property
     def main(self) -> str:
@@ -69,6 +74,7 @@ class Workload:
         self._made = 0
         self._planned = False
         self._generation = 1
+        self.rollouts = 0
 
     @property
     def title(self) -> str:
@@ -105,9 +111,25 @@ class Workload:
         self._generation += 1
         self.changed()
 
+    def all_live(self) -> list[PodRun]:
+        """`live`, and for a CronJob the pods of its Jobs."""
+        return self.live()
+
+    def newest_plan(self) -> Plan:
+        return self.plan
+
+    def expect(self, container: str, behaviour: Behaviour | None) -> None:
+        """Pods that come later behave so; None: healthy."""
+        self.plan = self.plan.with_behaviour(container, behaviour)
+
+    def expect_pods(self, pod_level: Behaviour | None) -> None:
+        """Pods that come later are unschedulable, or stuck; None: neither."""
+        self.plan = msgspec.structs.replace(self.plan, pod_level=pod_level)
+
     def rollout(self, plan: Plan) -> None:
         """Replace the pods by pods of `plan`, in this kind's way."""
         self.plan = plan
+        self.rollouts += 1
         self._generation += 1
         self.changed()
 
@@ -136,7 +158,7 @@ class Workload:
         }
         pod = skeleton(self.namespace, name, owner="", containers=plan.containers, **fields)
         pod["metadata"]["ownerReferences"] = [owner]
-        if owner["kind"] != "StatefulSet":
+        if owner.get("kind") not in (None, "StatefulSet"):
             pod["metadata"]["generateName"] = f"{owner['name']}-"
         return self._run(pod, plan)
 
@@ -214,6 +236,19 @@ class Deployment(Workload):
     def rollout(self, plan: Plan) -> None:
         self.sets.append(ReplicaSet(self, plan, len(self.sets) + 1))
         super().rollout(plan)
+
+    def newest_plan(self) -> Plan:
+        return self.sets[-1].plan
+
+    def expect(self, container: str, behaviour: Behaviour | None) -> None:
+        super().expect(container, behaviour)
+        for one in self.sets:
+            one.plan = one.plan.with_behaviour(container, behaviour)
+
+    def expect_pods(self, pod_level: Behaviour | None) -> None:
+        super().expect_pods(pod_level)
+        for one in self.sets:
+            one.plan = msgspec.structs.replace(one.plan, pod_level=pod_level)
 
     def remove(self) -> None:
         super().remove()
@@ -300,4 +335,5 @@ class Deployment(Workload):
 
 def _least_useful(runs: list[PodRun]) -> list[PodRun]:
     """Who goes first when a set shrinks: what is not ready, then what is youngest."""
-    return sorted(runs[::-1], key=lambda run: run.ready)
+    order = {run.uid: index for index, run in enumerate(runs)}
+    return sorted(runs, key=lambda run: (run.ready, -order[run.uid]))

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from watcher.demo.clock import rfc3339
 from watcher.demo.controllers import Plan, Workload
+from watcher.demo.lifecycle import PodRun
 from watcher.demo.resources import BY_KIND, JsonObject
 from watcher.demo.world import World
 
@@ -99,6 +100,7 @@ class CronJob(Workload):
 
     kind = "CronJob"
     every = timedelta(minutes=10)
+    backoff_limit = 6
 
     def __init__(self, world: World, namespace: str, name: str, replicas: int, plan: Plan) -> None:
         super().__init__(world, namespace, name, replicas, plan)
@@ -114,6 +116,7 @@ class CronJob(Workload):
         now = self.world.timeline.now()
         job = Job(self.world, self.namespace, f"{self.name}-{int(now.timestamp()) // 60}", 1, self.plan)
         job.owner = self
+        job.backoff_limit = self.backoff_limit
         self.jobs.append(job)
         self.note("SuccessfulCreate", f"Created job {job.name}")
         job.begin()
@@ -126,6 +129,9 @@ class CronJob(Workload):
         for job in (*good[:-3], *bad[:-1]):
             job.remove()
             self.jobs.remove(job)
+
+    def all_live(self) -> list[PodRun]:
+        return [run for job in self.jobs for run in job.live()]
 
     def live_jobs(self) -> list[Job]:
         return [job for job in self.jobs if job.condition is None]

@@ -9,7 +9,7 @@ objects have the fields of a 1.35 API server. How statuses change in time is in 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, TypedDict, Unpack
 
 import msgspec
@@ -57,8 +57,8 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     mounts: dict[str, str] = {}
     """Volume name to path."""
     command: tuple[str, ...] = ()
-    probed: bool = False
-    """Has a readiness probe."""
+    ready_after: timedelta | None = None
+    """Has a readiness probe, and passes it so long after its start; None: no probe, ready as soon as it runs."""
     state: JsonObject = {}
     """Empty: running (an init container: completed)."""
     last: JsonObject = {}
@@ -78,7 +78,7 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
             spec["volumeMounts"] = [{"name": name, "mountPath": path} for name, path in self.mounts.items()]
         if self.kind == "sidecar":
             spec["restartPolicy"] = "Always"
-        if self.probed:
+        if self.ready_after is not None:
             probe = {"httpGet": {"path": "/ready", "port": 8080, "scheme": "HTTP"}, "timeoutSeconds": 1}
             spec["readinessProbe"] = probe | {"periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
         return spec | {
@@ -279,7 +279,9 @@ def settled_status(apps: list[JsonObject], inits: list[JsonObject], since: datet
 
 def padded(n_bytes: int, namespace: str = "bench", name: str = "web-0", owner: str = "Deployment/web") -> JsonObject:
     """A healthy pod of about `n_bytes` of JSON, grown as real ones grow: managedFields, env, volumes."""
-    app = Container(requests={"cpu": "100m", "memory": "256Mi"}, limits={"memory": "512Mi"}, probed=True)
+    app = Container(
+        requests={"cpu": "100m", "memory": "256Mi"}, limits={"memory": "512Mi"}, ready_after=timedelta(seconds=5)
+    )
     pod = make(namespace, name, owner=owner, containers=[app])
     missing = n_bytes - len(msgspec.json.encode(pod))
     if missing <= 0:
@@ -301,7 +303,7 @@ def padded(n_bytes: int, namespace: str = "bench", name: str = "web-0", owner: s
 
 def managed_fields(n_bytes: int) -> list[JsonObject]:
     """Server-side apply's bookkeeping of about that many bytes: 20 to 40 % of a real pod."""
-    fields = {f"f:field{index:03}": {"f:kind": {}, "f:name": {}} for index in range(max(1, n_bytes // 46))}
+    fields: JsonObject = {f"f:field{index:03}": {"f:kind": {}, "f:name": {}} for index in range(max(1, n_bytes // 46))}
     entry: JsonObject = {"manager": "kubelet", "operation": "Update", "apiVersion": "v1", "time": rfc3339(BORN)}
     return [entry | {"fieldsType": "FieldsV1", "fieldsV1": {"f:status": fields}, "subresource": "status"}]
 

@@ -24,7 +24,11 @@ from watcher.demo.clock import Driver, Timeline
 from watcher.demo.kubelet import Kubelets, Stats
 from watcher.demo.logs import Logs
 from watcher.demo.model import Cluster
+from watcher.demo.player import Player
+from watcher.demo.recordings import RecordingPlayer
+from watcher.demo.scenario import Scenario, load_scenario
 from watcher.demo.server import ApiServer
+from watcher.demo.world import World
 
 _POLL = 0.002
 
@@ -35,8 +39,8 @@ class DemoOptions(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 0
     """0 picks a free one."""
-    speed: float = 1.0
-    """Cluster seconds in a real second."""
+    speed: float | None = None
+    """Cluster seconds in a real second; None: what the scenario says, or 1."""
     start: datetime | None = None
     """The cluster's time at the start; None: the machine's."""
     manual: bool = False
@@ -60,7 +64,8 @@ class DemoCluster:
         self.faults = self.api.faults
         self.watch_options = self.api.watch_options
         self.kubelets = Kubelets(self.stats, self.access, self.options.host)
-        self.driver = Driver(self.timeline, self.options.speed)
+        self.world = World(self.cluster, self.logs, self.stats, self.kubelets.port)
+        self.speed = self.options.speed or 1.0
         self.port = self.options.port
         self._runner: web.AppRunner | None = None
         self._driving: asyncio.Task[None] | None = None
@@ -84,22 +89,67 @@ class DemoCluster:
         site = web.TCPSite(runner, self.options.host, self.options.port)
         await site.start()
         self.port = runner.addresses[0][1]
-        if not self.options.manual:
-            self._driving = asyncio.create_task(self.driver.run(), name="demo clock")
+        self._start_clock()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._driving is not None:
-            self._driving.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._driving
+        await self._stop_clock()
         for watch in tuple(self.api.watches):
             watch.reset() if watch.caught_up else watch.end()
         await self.kubelets.close()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    def _start_clock(self) -> None:
+        if not self.options.manual:
+            driver = Driver(self.timeline, self.speed)
+            self._driving = asyncio.create_task(driver.run(), name="demo clock")
+
+    async def _stop_clock(self) -> None:
+        """Raises what an action raised while the clock ran: a scenario that is broken must not end well."""
+        if self._driving is not None:
+            self._driving.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._driving
+            self._driving = None
+
+    async def play(self, scenario: Scenario | str | Path) -> Player:
+        """Begin a scenario (a shipped one by name, or a file): its history happens at once, the rest in time.
+
+        The cluster takes its seed and, unless the options say otherwise, its speed.
+        """
+        if not isinstance(scenario, Scenario):
+            scenario = load_scenario(scenario)
+        await self._stop_clock()
+        self.speed = self.options.speed or scenario.speed
+        self.cluster.seed = scenario.seed
+        player = Player(self.world, scenario, self.faults.apply)
+        self.timeline.restart(self.timeline.now() - scenario.history)
+        player.begin()
+        self.timeline.advance(scenario.history)
+        self._start_clock()
+        return player
+
+    async def play_recording(self, path: Path) -> RecordingPlayer:
+        """Play a recording: what it lists and saw happens again, in the times between its lines.
+
+        The cluster's time begins at the recording's. ValueError: it is no recording.
+        """
+        await self._stop_clock()
+        player = RecordingPlayer(self.cluster, self.stats, path)
+        self.timeline.restart(player.started_at)
+        player.begin()
+        self._start_clock()
+        return player
+
+    async def stopped(self) -> None:
+        """Wait until the clock breaks, which only an action of a scenario that raises can make it do."""
+        if self._driving is None:
+            await asyncio.Event().wait()
+        else:
+            await self._driving
 
     def advance(self, by: timedelta) -> None:
         """Move a manual clock; everything due on the way happens, in order."""

@@ -20,7 +20,7 @@ class StatefulSet(Workload):
 
     def __init__(self, world: World, namespace: str, name: str, replicas: int, plan: Plan) -> None:
         super().__init__(world, namespace, name, replicas, plan)
-        self._revisions: dict[str, Plan] = {}
+        self._revisions: dict[str, int] = {}
 
     def _reconcile(self) -> None:
         by_name = {run.name: run for run in self.pods}
@@ -39,7 +39,7 @@ class StatefulSet(Workload):
             extra[-1].delete()
             return
         for run in sorted(self.pods, key=lambda run: -int(run.name.rpartition("-")[2])):
-            if self._revisions.get(run.uid) is not self.plan:
+            if self._revisions.get(run.uid) != self.rollouts:
                 run.delete()
                 return
 
@@ -59,10 +59,10 @@ class StatefulSet(Workload):
         }
         self.note("SuccessfulCreate", f"create Pod {name} in StatefulSet {self.name} successful")
         run = self.make_pod(name, self.plan, self.reference(), labels)
-        self._revisions[run.uid] = self.plan
+        self._revisions[run.uid] = self.rollouts
 
     def _revision(self) -> str:
-        return template_hash(self.world.cluster.seed, self.namespace, self.name, str(self._generation))
+        return template_hash(self.world.cluster.seed, self.namespace, self.name, str(self.rollouts))
 
     def status(self) -> JsonObject:
         return super().status() | {"currentRevision": f"{self.name}-{self._revision()}"}
@@ -76,7 +76,7 @@ class DaemonSet(Workload):
     def __init__(self, world: World, namespace: str, name: str, replicas: int, plan: Plan) -> None:
         super().__init__(world, namespace, name, replicas, plan)
         self._wanted: dict[str, str] = {}
-        self._plans: dict[str, Plan] = {}
+        self._revisions: dict[str, int] = {}
         self._next_node = ""
 
     def _reconcile(self) -> None:
@@ -89,18 +89,18 @@ class DaemonSet(Workload):
         for node in nodes:
             if node not in placed:
                 self._create(node)
-        outdated = [run for run in self.live() if self._plans.get(run.uid) is not self.plan]
+        outdated = [run for run in self.live() if self._revisions.get(run.uid) != self.rollouts]
         if outdated and all(run.ready for run in self.live()):
             outdated[0].delete()
 
     def _create(self, node: str) -> None:
-        revision = template_hash(self.world.cluster.seed, self.namespace, self.name, str(self._generation))
+        revision = template_hash(self.world.cluster.seed, self.namespace, self.name, str(self.rollouts))
         self._next_node = node
         run = self.make_pod(
             self.new_name(self.name), self.plan, self.reference(), {"controller-revision-hash": revision}
         )
         self._wanted[run.uid] = node
-        self._plans[run.uid] = self.plan
+        self._revisions[run.uid] = self.rollouts
 
     def _run(self, pod: JsonObject, plan: Plan) -> PodRun:
         pod["spec"]["nodeName"] = self._next_node

@@ -14,11 +14,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from watcher.lib.regexes import compile_bytes
-from watcher.lib.secretnames import Place, is_secret, looks_secret
+from watcher.lib.secretnames import Place, is_secret
 
 REDACTED: Final = "[redacted]"
 
 _MARK: Final = REDACTED.encode()
+_OPENERS: Final = {b")": b"(", b"]": b"[", b"}": b"{", b",": b"\n", b"\\": b"\n"}
+"""What would have to stand in a value for its last character to be a part of it."""
 _Replace = Callable[[Any], bytes]
 
 _MAX_KEY_BLOCK: Final = 20_000
@@ -30,8 +32,9 @@ _BREAK: Final = r"(?:\\+[nr]|[\r\n])"
 _KEY_LINE: Final = r"(?:[^\r\n\\]{0,64}[ \t\"'])?[A-Za-z0-9+/]{32,}={0,2}[ \t\"',+]*"
 _LAST_LINE: Final = r"(?:[^\r\n\\]{0,64}[ \t\"'])?[A-Za-z0-9+/]{1,63}={0,2}[ \t\"',+]*"
 _CUT_TAIL: Final = compile_bytes(
-    rf"[ \t\"',+]*(?:{_BREAK}+(?:[^\r\n\\]{{0,64}}(?:Proc-Type|DEK-Info|Version|Comment):[^\r\n\\]*|{_KEY_LINE}))*"
-    rf"(?:[ \t]+[A-Za-z0-9+/]{{32,}}={{0,2}})*(?:{_BREAK}+[A-Za-z0-9+/]{{1,63}}={{0,2}})?"
+    rf"(?m)(?:[ \t\"',+]*{_BREAK}+(?:[^\r\n\\]{{0,64}}(?:Proc-Type|DEK-Info|Version|Comment):[^\r\n\\]*|{_KEY_LINE}))*"
+    rf"(?:[ \t]+[A-Za-z0-9+/]{{32,}}={{0,2}})*"
+    rf"(?:{_BREAK}+(?:[A-Za-z0-9+/]{{24,63}}|[A-Za-z0-9+/]{{1,63}}={{1,2}})[ \t]*(?:\r?$|\\))?"
 )
 _CUT_HEAD: Final = compile_bytes(
     rf"(?:(?:{_KEY_LINE}{_BREAK}+)*(?:{_LAST_LINE}{_BREAK}+))?[^\r\n\\]{{0,64}}"
@@ -45,7 +48,7 @@ _NAME: Final = (
 )
 _VALUE: Final = (
     r"(\\*[\"'])|([|>][+\-]?[ \t]*(?:\r?\n[ \t]+[^\r\n]*)+)|"
-    r"([^\s\"'&;,<>\[{(\\|][^\s\"'&;<>]*)"
+    r"([^\s\"'&;,=<>\[{(\\|][^\s\"'&;<>]*)"
 )
 _SEPARATOR: Final = r"\\*[\"']?[ \t]*(?:={1,3}|:=|=>|:)[ \t]*"
 _NAMED: Final = compile_bytes(rf"(?i)({_NAME})({_SEPARATOR})(?:{_VALUE})")
@@ -118,9 +121,14 @@ def _span_of_value(data: bytes, match: Any) -> tuple[int, int]:
     comma = value.find(b",")
     if comma > 0 and b"=" in value[comma:]:
         stop = start + comma
-    while stop > start + 1 and data[stop - 1] in b",)]}\\":
-        stop -= 1
-    return start, stop
+    return start, start + len(_without_closers(data[start:stop]))
+
+
+def _without_closers(value: bytes) -> bytes:
+    """Commas, backslashes and brackets at the end belong to the value only where the bracket opened inside."""
+    while len(value) > 1 and (opener := _OPENERS.get(value[-1:])) is not None and opener not in value:
+        value = value[:-1]
+    return value
 
 
 def _hides(data: bytes, match: Any, start: int, stop: int) -> bool:
@@ -137,9 +145,17 @@ def _hides(data: bytes, match: Any, start: int, stop: int) -> bool:
         is_assigned=sign != b":",
         is_quoted=is_quoted or match.start(_AT_BLOCK) >= 0,
         is_structured=separator[:1] in (b"\\", b'"', b"'") or _is_structured(data, match.start()),
-        has_more=data[stop : stop + 2].strip(b" \t").isalpha(),
+        has_more=_has_more(data, match.start(), stop),
     )
     return is_secret(match.group(_AT_NAME).decode("latin-1"), value.decode("latin-1"), place)
+
+
+def _has_more(data: bytes, start: int, stop: int) -> bool:
+    """Whether a sentence goes on after the value; inside of brackets a comma begins the next pair instead."""
+    following = data[stop : stop + 4]
+    if following[:1] in b",.;" and data[start - 1 : start] not in (b"{", b"(", b"[", b",", b" "):
+        following = following[1:]
+    return following[:1] in (b" ", b"\t") and following.strip(b" \t")[:1].isalpha()
 
 
 def _is_structured(data: bytes, start: int) -> bool:
@@ -159,14 +175,15 @@ def _credentials(match: Any) -> bytes:
 
 def _header(match: Any) -> bytes:
     name, scheme, value = match.group(1), match.group(2) or b"", match.group(3)
-    if value.startswith(_MARK) or not (scheme or looks_secret(value.decode("latin-1"))):
+    is_random = len(value) >= 6 and any(rune in b"0123456789" for rune in value)
+    if value.startswith(_MARK[:-1]) or not (scheme or is_random):
         return bytes(match.group(0))
     return bytes(name + scheme + _MARK)
 
 
 def _bearer(match: Any) -> bytes:
     value = match.group(2)
-    is_random = len(value) >= 20 or any(rune in b"0123456789+/=_" for rune in value)
+    is_random = len(value) >= 20 or any(rune in b"0123456789" for rune in value)
     return _keep_first(match) if is_random else bytes(match.group(0))
 
 
@@ -263,7 +280,20 @@ _RULES: Final[tuple[tuple[tuple[bytes, ...], Any, _Replace], ...]] = (
     ),
     (
         (
-            *(b"akia", b"asia", b"aroa", b"aida", b"abia", b"acca", b"eyj", b"xox", b"xapp-", b"gh", b"glpat-"),
+            *(
+                b"akia",
+                b"asia",
+                b"aroa",
+                b"aida",
+                b"abia",
+                b"acca",
+                b"eyj",
+                b"xox",
+                b"xapp-",
+                b"gh",
+                b"github_pat_",
+                b"glpat-",
+            ),
             *(b"k_live_", b"k_test_", b"sk-", b"aiza", b"bot"),
         ),
         compile_bytes("|".join(_TOKENS)),

@@ -164,6 +164,8 @@ class Alert(Row, frozen=True, kw_only=True):
     vacant_until: datetime | None = None
     settle_at: datetime | None = None
     """An instant in which it changed and after which routing has not looked at it yet."""
+    news: bool = False
+    """It began or ended in that instant: what it explains or inhibits is looked at too."""
     held_by: AlertKey | None = None
     """Inhibited by this alert."""
     explained_by: AlertKey | None = None

@@ -25,10 +25,7 @@ from watcher.notify.render_views import common, view
 def render(envelope: Envelope, alerts: Sequence[AlertFacts]) -> Notification:
     """The message that tells `alerts` (at least one), the worst first; the same facts give the same message."""
     cases = _cases(envelope, alerts)
-    if len(cases) == 1:
-        message = Message(heading=heading(cases[0]), blocks=body(cases[0]))
-    else:
-        message = group_message(cases)
+    message = group_message(cases) if len(cases) > 1 else Message(heading=heading(cases[0]), blocks=body(cases[0]))
     return _notification(envelope, cases, message)
 
 

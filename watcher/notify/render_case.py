@@ -133,12 +133,14 @@ class Words(Generic[S]):
 
 
 def pods_of(case: Case) -> str:
-    """`3 of 12 pods`, `2 of 2 pods, none is ready`, `its only pod`."""
+    """`3 of 12 pods`, `2 of 2 pods, none is ready`, `its only pod`; the title has the number where it grew."""
     count, total = len(case.pods), case.facts.pods_total
     if not count or case.kind == "Pod":
         return ""
     if total < count:
         return many(count, "pod")
+    if case.grew:
+        return "none is ready" if case.facts.pods_ready == 0 else ""
     if total == 1:
         return "its only pod"
     none = ", none is ready" if case.facts.pods_ready == 0 else ""

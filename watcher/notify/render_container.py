@@ -14,7 +14,7 @@ from watcher.notify.render_text import Part, argument, capital, clock, code, nam
 _NOUNS: Final = {"init": "init container", "sidecar": "sidecar"}
 
 RESTARTS_SECONDS: Final = 300
-"""A container whose shortest life is longer is not in a loop: it restarts often (the shipped ContainerRestartingOften)."""
+"""A container whose shortest life is longer is not in a loop: it restarts often (as ContainerRestartingOften)."""
 
 
 def noun(signal: ContainerSignal) -> str:
@@ -43,7 +43,7 @@ def look(case: Case, signal: LastExit | PodFailed, again: str) -> list[Part]:
     """The log where the message has none of it, else the pod's description."""
     pod, where = argument(signal.pod), f"kubectl -n {argument(signal.namespace)}"
     evidence = case.alert.evidence
-    if evidence is not None and evidence.log or not signal.container:
+    if (evidence is not None and evidence.log) or not signal.container:
         return [code(f"{where} describe pod {pod}")]
     return [code(f"{where} logs {pod} -c {argument(signal.container)}{again}")]
 

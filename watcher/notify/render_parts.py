@@ -39,7 +39,7 @@ _CLOSED: Final = {
     EndReason.OUT_OF_SCOPE: "out of scope",
     EndReason.RULE_REMOVED: "its rule was removed",
     EndReason.MOVED: "moved to another receiver",
-    EndReason.EXPIRED: "expired, it is no longer reported",
+    EndReason.EXPIRED: "expired: it is no longer reported",
 }
 _AFTERWORDS: Final = {
     EndReason.UNKNOWN: "Whether it goes on is not known.",
@@ -206,9 +206,10 @@ def _log(case: Case) -> Iterator[Block]:
     if lines:
         shown = lines[-case.log_lines :]
         yield Log(tuple(shown), len(lines) - len(shown))
-    elif evidence is not None and evidence.missing:
-        yield paragraph([f"No log lines: {said(evidence.missing)}"])
-    elif case.facts.log_expected:
+    missing = said(evidence.missing) if evidence is not None else ""
+    if missing:
+        yield paragraph([capital(missing) + "."])
+    elif evidence is None and case.facts.log_expected:
         yield paragraph(["The logs are not read yet."])
 
 

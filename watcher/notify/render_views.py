@@ -39,7 +39,7 @@ def _member(member: Member) -> dict[str, Any]:
     known = {
         key: _safe(value) for key, value in fields.items() if key not in _ELSEWHERE and value not in (None, "", {}, [])
     }
-    first = {key: known.pop(key) for key in ("pod", "container", "node") if key in known}
+    first: dict[str, Any] = {key: known.pop(key) for key in ("pod", "container", "node") if key in known}
     return {**first, "since": msgspec.to_builtins(member.since), **known}
 
 

@@ -269,7 +269,7 @@ def _end(step: Step, member: Member, why: str, *, gone: bool = False) -> None:
 def end_alert(step: Step, alert: Alert, reason: EndReason) -> None:
     step.touch(
         msgspec.structs.replace(
-            alert, state=AlertState.ENDED, ends_at=step.at, end_reason=reason, vacant_until=None, explained_by=None
+            alert, state=AlertState.ENDED, ends_at=step.at, end_reason=reason, vacant_until=None, explained_by=None, news=True
         )
     )
 
@@ -282,7 +282,10 @@ def _alert_fires(step: Step, rule: CompiledRule, member: Member) -> None:
     if alert is None:
         alert = _new_alert(step, rule, member)
     else:
-        alert = msgspec.structs.replace(alert, state=state, ends_at=None, end_reason=None, vacant_until=None)
+        again = alert.news or before is AlertState.ENDED
+        alert = msgspec.structs.replace(
+            alert, state=state, ends_at=None, end_reason=None, vacant_until=None, news=again
+        )
     if before is not state:
         step.transition(alert.key, "", before or "inactive", state, AlertEvent.MEMBER_FIRES.value)
     step.touch(alert)
@@ -309,6 +312,7 @@ def _new_alert(step: Step, rule: CompiledRule, member: Member) -> Alert:
         annotations=annotations,
         fingerprint=fingerprint(labels),
         starts_at=step.at,
+        news=True,
         since=member.since,
         baseline=member.baseline,
         lead=member.signal,

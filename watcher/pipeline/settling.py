@@ -35,16 +35,16 @@ def settle(step: Step, key: AlertKey) -> None:
     if alert.settle_at is None or alert.settle_at > step.at:
         _not_replaced(step, alert)
         return
-    began_or_ended = alert.settle_at == (alert.ends_at or alert.starts_at)
-    alert = msgspec.structs.replace(alert, settle_at=None)
+    news = alert.news
+    alert = msgspec.structs.replace(alert, settle_at=None, news=False)
     if alert.state is not AlertState.ENDED:
         alert = _measure(step, alert)
         alert = msgspec.structs.replace(alert, held_by=_inhibited(step, alert))
         alert = _ask(step, alert)
     step.draft.alerts.put(key, alert)
-    if began_or_ended:
+    if news:
         _touch_dependents(step, alert)
-    _route(step, alert)
+    _route(step, alert, news)
 
 
 def _not_replaced(step: Step, alert: Alert) -> None:
@@ -183,10 +183,10 @@ def evidence(step: Step, found: Evidence) -> None:
     step.draft.alerts.put(alert.key, msgspec.structs.replace(alert, evidence=clean))
 
 
-def _route(step: Step, alert: Alert) -> None:
+def _route(step: Step, alert: Alert, news: bool) -> None:
     """Put a firing alert into its groups and make those due in which there is something new to tell."""
     if alert.ends_at is None and not alert.groups:
-        alert = _join(step, alert)
+        alert = _join(step, alert, news)
     if alert.ends_at is not None and not alert.groups:
         step.draft.alerts.drop(alert.key)
         return
@@ -196,7 +196,7 @@ def _route(step: Step, alert: Alert) -> None:
             _make_due(step, group)
 
 
-def _join(step: Step, alert: Alert) -> Alert:
+def _join(step: Step, alert: Alert, news: bool) -> Alert:
     names: list[str] = []
     for route in step.core.route.match(alert.labels):
         if not route.receiver:
@@ -204,7 +204,7 @@ def _join(step: Step, alert: Alert) -> Alert:
         name = _group_for(step, alert, route)
         if name not in names:
             names.append(name)
-    if not names and alert.starts_at == step.at:
+    if not names and news:
         step.decided(
             Decision(
                 at=step.at, group="", receiver="", integration="", alert=alert.key, verdict="hold",

@@ -13,7 +13,7 @@ from sys import intern
 
 import msgspec
 
-from watcher.model.kube import Container, ContainerStateKube, ContainerStatus, Pod
+from watcher.model.kube import ContainerStateKube, Pod
 from watcher.model.observations import PodEvent
 from watcher.source.errors import Status, Undecodable
 
@@ -174,38 +174,26 @@ def _version_of(raw: msgspec.Raw) -> str:
 def narrow(pod: Pod) -> Pod:
     """Drop what must not be kept, and share the texts that equal pods have in common. Changes `pod`, just decoded.
 
-    Interned strings live as long as somebody holds them, so that nothing here grows: 0.7 µs a pod.
+    Shared are label values, images, and the names of containers, nodes and namespaces. Interned strings live as long
+    as somebody holds them, so that nothing here grows.
     """
     meta = pod.metadata
-    if meta.annotations and LAST_APPLIED in meta.annotations:
-        del meta.annotations[LAST_APPLIED]
-    _share(meta, "namespace", meta.namespace)
+    if meta.annotations:
+        meta.annotations.pop(LAST_APPLIED, None)
     if meta.labels:
         labels = meta.labels
-        for key in labels:
-            labels[key] = intern(labels[key])
-    _share(pod.spec, "node_name", pod.spec.node_name)
-    for container in pod.spec.containers or ():
-        _share_names(container)
-    for container in pod.spec.init_containers or ():
-        _share_names(container)
-    for status in pod.status.container_statuses or ():
-        _share_names(status)
-    for status in pod.status.init_container_statuses or ():
-        _share_names(status)
+        for key, value in labels.items():
+            labels[key] = intern(value)
+    _set(meta, "namespace", intern(meta.namespace))
+    _set(pod.spec, "node_name", intern(pod.spec.node_name))
+    for containers in (pod.spec.containers, pod.spec.init_containers):
+        for container in containers or ():
+            _set(container, "name", intern(container.name))
+            _set(container, "image", intern(container.image))
     return pod
 
 
 _set = msgspec.structs.force_setattr
-
-
-def _share(record: msgspec.Struct, field: str, value: str) -> None:
-    _set(record, field, intern(value))
-
-
-def _share_names(record: Container | ContainerStatus) -> None:
-    _set(record, "name", intern(record.name))
-    _set(record, "image", intern(record.image))
 
 
 def newest_time(pod: Pod) -> datetime | None:

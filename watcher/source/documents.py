@@ -43,7 +43,8 @@ class _Head(msgspec.Struct, frozen=True, gc=False):
 
     kind: str = ""
     type: str = ""
-    object: msgspec.Raw | None = None
+    object: msgspec.Raw = msgspec.Raw(b"")
+    """Empty: there is none."""
     items: list[msgspec.Raw] | None = None
 
 
@@ -80,7 +81,7 @@ _Loader.yaml_implicit_resolvers = {
 def yaml_documents(name: str, text: bytes) -> Iterator[Document]:
     """The documents of a YAML file, divided by `---`."""
     try:
-        values = list(yaml.load_all(text, Loader=_Loader))  # noqa: S506 -- a subclass of the safe loader
+        values = list(yaml.load_all(text, Loader=_Loader))
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         line = f":{place.line + 1}" if place is not None else ""
@@ -104,6 +105,8 @@ def json_documents(name: str, lines: Iterable[bytes], state: ReadState) -> Itera
         if not parts:
             if line.isspace():
                 continue
+            if line.lstrip()[:1] not in (b"{", b"["):
+                raise RecordingError(f"{name}:{number}: this is no JSON document")
             start = number
         parts.append(line)
         if _may_end(line, alone=len(parts) == 1):
@@ -244,7 +247,11 @@ def _is_history(items: list[Document]) -> bool:
 
 
 def _is_array(document: Document) -> bool:
-    return bytes(document.raw[:1]) == b"["
+    return _first(document.raw) == b"["
+
+
+def _first(raw: bytes | msgspec.Raw) -> bytes:
+    return bytes(memoryview(raw)[:1])
 
 
 def _is_list(document: Document) -> bool:
@@ -258,11 +265,15 @@ def _head(document: Document) -> _Head:
         raise RecordingError(f"{document.where}: this is no Kubernetes object: {error}") from error
 
 
+def _is_event(head: _Head) -> bool:
+    return bool(head.type) and _first(head.object) == b"{"
+
+
 def _is_pod(item: Document, state: ReadState | None) -> bool:
     """Whether it is a pod or an event of one; what it is instead is counted."""
     head = _head(item)
     kind = head.kind or item.assumed
-    if head.object is not None and head.type:
+    if _is_event(head):
         kind = _head(Document(item.where, head.object)).kind
         if kind == "Pod" and head.type not in _EVENTS:
             kind = f"{head.type} event"
@@ -278,7 +289,7 @@ def _entry(document: Document, state: ReadState | None) -> _Entry | None:
     if not _is_pod(document, state):
         return None
     head = _head(document)
-    if head.object is None:
+    if not _is_event(head):
         return _Entry(document.where, None, _pod(document))
     return _Entry(document.where, _EVENTS[head.type], _pod(Document(document.where, head.object)))
 

@@ -19,6 +19,7 @@ from watcher.source.decode import BROKEN
 from watcher.source.documents import json_documents, observe, yaml_documents
 from watcher.source.readstate import ReadReport, ReadState, RecordingError, own_time
 
+_BUFFER = 1 << 20
 _GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
@@ -44,7 +45,7 @@ def read(paths: Iterable[Path], *, complete: bool = False, report: ReadReport | 
 
 def _file(path: Path, state: ReadState) -> Iterator[Input]:
     try:
-        with path.open("rb") as plain:
+        with path.open("rb", buffering=_BUFFER) as plain:
             yield from _content(path, plain, state)
     except OSError as error:
         raise RecordingError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -75,8 +76,9 @@ def _content(path: Path, plain: IO[bytes], state: ReadState) -> Iterator[Input]:
 
 def _without_mark(source: Iterable[bytes]) -> Iterator[bytes]:
     """Lines without the byte order mark that some editors put first."""
-    for number, line in enumerate(source):
-        yield line if number else line.removeprefix(_BOM)
+    rest = iter(source)
+    yield next(rest, b"").removeprefix(_BOM)
+    yield from rest
 
 
 def _unpacked(path: Path, plain: IO[bytes], state: ReadState) -> Iterator[bytes]:
@@ -118,23 +120,29 @@ def _lines(path: Path, source: Iterable[bytes], state: ReadState) -> Iterator[In
         except BROKEN as error:
             observation = _other_line(f"{path}:{number}", raw, error, state)
         else:
-            observation = _observation(f"{path}:{number}", line, scopes, raw, state)
+            observation = _observation((path, number), line, scopes, raw, state)
         if observation is not None:
             yield observation
 
 
-def _observation(where: str, line: lines.Line, scopes: _Scopes, raw: bytes, state: ReadState) -> Input | None:
+def _observation(
+    place: tuple[Path, int], line: lines.Line, scopes: _Scopes, raw: bytes, state: ReadState
+) -> Input | None:
     if not isinstance(line, lines.PodLine):
         state.time(line.at)
         return lines.observation_of(line)
-    at = state.time(line.at or own_time(where, line.object))
+    at = state.time(line.at or own_time(_where(place), line.object))
     try:
         observation = lines.pod_observation(line, at, scopes.of(line), raw)
     except lines.LineError as error:
-        raise RecordingError(f"{where}: {error}") from error
+        raise RecordingError(f"{_where(place)}: {error}") from error
     if observation is None:
         state.report.skipped[f"Pod {line.event}"] += 1
     return observation
+
+
+def _where(place: tuple[Path, int]) -> str:
+    return f"{place[0]}:{place[1]}"
 
 
 def _other_line(where: str, raw: bytes, error: Exception, state: ReadState) -> Input | None:

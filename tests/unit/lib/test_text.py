@@ -65,9 +65,9 @@ def test_long_escapes_are_removed_in_linear_time() -> None:
 CUT = [
     ("short", 10, "short"),
     ("exactly ten", 11, "exactly ten"),
-    ("one two three four five six seven", 32, "one two … (25 more characters)"),
+    ("one two three four five six seven", 32, "one two … (26 more characters)"),
     ("word " * 10, 30, "word … (46 more characters)"),
-    ("a" * 50, 30, "aaaaaa … (44 more characters)"),
+    ("a" * 50, 30, "aaaaaaa … (43 more characters)"),
     ("a" * 50, 5, "aaaa…"),
     ("a" * 50, 1, "…"),
     ("a" * 50, 0, ""),
@@ -202,7 +202,7 @@ def test_html_is_escaped() -> None:
 @given(HOSTILE)
 def test_html_shows_what_was_written(text: str) -> None:
     assert not re.search("[<>\"']", escape_html(text))
-    assert html.unescape(escape_html(text)) == text or "\x00" in text or "&" in text or "\r" in text
+    assert html.unescape(escape_html(text)) == text
 
 
 ESCAPES = [escape_slack, escape_discord, escape_html]

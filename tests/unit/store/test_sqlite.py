@@ -176,21 +176,29 @@ async def test_a_commit_that_is_cancelled_at_any_point_is_whole_or_nothing(store
     await store.commit(Changes(), NOW + 2 * SECOND)
 
 
-async def test_the_queries_that_run_often_use_an_index(store: SqlStore) -> None:
-    often = {
-        "lease": "SELECT id FROM outbox WHERE state = 'queued' AND receiver = 'a' AND integration = 'b' "
-        "AND next_at <= '2' AND (leased_until IS NULL OR leased_until <= '2') ORDER BY created_at, id LIMIT 9",
-        "load": "SELECT body FROM outbox WHERE state = 'queued'",
-        "decide": "SELECT * FROM decisions WHERE matter IN ('a', 'b')",
-        "messages": "SELECT body FROM outbox ORDER BY created_at DESC, id DESC LIMIT 9",
-        "attempts": "SELECT * FROM attempts WHERE message = 'm' ORDER BY id",
-        "prune": "SELECT id FROM outbox WHERE finished_at < '2' ORDER BY finished_at, id LIMIT 9",
-    }
-    async with store._database.reader.begin() as connection:
-        for name, query in often.items():
-            plan = (await connection.execute(text(f"EXPLAIN QUERY PLAN {query}"))).all()
-            steps = [step for *_, step in plan]
-            assert all("INDEX" in step for step in steps), (name, steps)
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param(
+            "SELECT id FROM outbox WHERE state = 'queued' AND receiver = 'a' AND integration = 'b' AND next_at <= '2' "
+            "AND (leased_until IS NULL OR leased_until <= '2') ORDER BY created_at, id LIMIT 9",
+            id="lease",
+        ),
+        pytest.param("SELECT body FROM outbox WHERE state = 'queued'", id="load"),
+        pytest.param("SELECT body FROM outbox ORDER BY created_at DESC, id DESC LIMIT 9", id="messages"),
+        pytest.param("SELECT * FROM decisions WHERE matter IN ('a', 'b')", id="decisions of a commit"),
+        pytest.param("SELECT * FROM attempts WHERE message = 'm' ORDER BY id", id="attempts"),
+        pytest.param("SELECT id FROM outbox WHERE finished_at < '2' ORDER BY finished_at LIMIT 9", id="prune outbox"),
+        pytest.param("SELECT id FROM decisions WHERE last_at < '2' ORDER BY last_at LIMIT 9", id="prune decisions"),
+        pytest.param("SELECT id FROM transitions WHERE at < '2' ORDER BY at LIMIT 9", id="prune transitions"),
+        pytest.param("SELECT id FROM attempts WHERE at < '2' ORDER BY at LIMIT 9", id="prune attempts"),
+    ],
+)
+async def test_a_query_that_runs_often_is_answered_by_an_index(
+    store: SqlStore, beside: sqlite3.Connection, query: str
+) -> None:
+    steps = [step for *_, step in beside.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert all("INDEX" in step for step in steps), steps
 
 
 async def test_the_lease_is_written_down_with_its_owner(store: SqlStore, beside: sqlite3.Connection) -> None:
