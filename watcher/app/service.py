@@ -55,6 +55,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     kubeconfig: str | None = None
     watch: bool = True
     clock: Clock = SystemClock()
+    stop: asyncio.Event | None = None
+    """Set to end the service, besides SIGTERM and SIGINT."""
 
 
 class Service:
@@ -79,7 +81,7 @@ class Service:
         self.dispatcher.resume(view.outbox.rows.values())
         self.writer = Writer(core_of(self.settings), view, self.store, clock, self.queue, self._hand_on)
         if self.settings.record:
-            self.recording = RecordingWriter(Path(self.settings.record), cluster=self.settings.cluster, clock=clock)
+            self.recording = RecordingWriter(Path(self.settings.record), cluster=self.settings.cluster)
             self.writer.record = self.recording.write
         await self.queue.put(Started(at=clock.now(), since=since, scopes=self.scopes()))
 
@@ -121,7 +123,7 @@ class Service:
 
 async def run(settings: Settings, options: RunOptions) -> int:
     """The service, until SIGTERM or SIGINT. Gives the exit code; StoreError, ConnectError, OSError at the start."""
-    stop = asyncio.Event()
+    stop = options.stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

@@ -108,9 +108,8 @@ def _when(line: Line) -> datetime:
 
 def _read(path: Path) -> Iterator[Line]:
     """The observations; ValueError names the line that cannot be read."""
-    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
     decoder = msgspec.json.Decoder(Line)
-    with opened as lines:
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
         for number, raw in enumerate(lines, start=1):
             if not raw.strip():
                 continue

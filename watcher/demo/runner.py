@@ -21,6 +21,7 @@ import yaml
 from aiohttp import web
 
 from watcher.demo.clock import Driver, Timeline
+from watcher.demo.faults import Clear
 from watcher.demo.kubelet import Kubelets, Stats
 from watcher.demo.logs import Logs
 from watcher.demo.model import Cluster
@@ -95,9 +96,15 @@ class DemoCluster:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stop_clock()
+        self.faults.apply(Clear())
+        try:
+            await self._stop_clock()
+        finally:
+            await self._stop_servers()
+
+    async def _stop_servers(self) -> None:
         for watch in tuple(self.api.watches):
-            watch.reset() if watch.caught_up else watch.end()
+            watch.shut()
         await self.kubelets.close()
         if self._runner is not None:
             await self._runner.cleanup()

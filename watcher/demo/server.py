@@ -32,11 +32,19 @@ from watcher.demo.resources import (
     resource_list,
     version_info,
 )
-from watcher.demo.status import ApiError, bad_request, method_not_allowed, no_such_path, not_found
+from watcher.demo.status import (
+    ApiError,
+    bad_request,
+    method_not_allowed,
+    no_such_path,
+    not_found,
+    unsupported_media_type,
+)
 from watcher.demo.watch import Watch, WatchOptions, parse_watch, refuse_watch, reset_connection, write_slowly
 from watcher.demo.writes import Writes
 
 _JSON = "application/json"
+_WRITABLE = (_JSON, "application/merge-patch+json", "application/strategic-merge-patch+json")
 _REVIEWS = f"/apis/{REVIEW_GROUP}/v1/selfsubjectaccessreviews"
 _METHODS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _KEPT_REQUESTS = 1000
@@ -114,7 +122,7 @@ class ApiServer:
                 await trouble.hang.wait()
             if trouble.error is not None:
                 raise trouble.error
-            response = await self._answer(request, verb, target)
+            response = await self._answer(request, verb, target, trouble.bytes_per_second)
             if trouble.bytes_per_second and isinstance(response, web.Response):
                 return await _send_slowly(request, response, trouble.bytes_per_second)
             return response
@@ -138,7 +146,7 @@ class ApiServer:
             )
         )
 
-    async def _answer(self, request: web.Request, verb: str, target: Target | None) -> web.StreamResponse:
+    async def _answer(self, request: web.Request, verb: str, target: Target | None, rate: float) -> web.StreamResponse:
         if target is None:
             return await self._no_resource(request)
         self.access.authorize(_asked(verb, target))
@@ -148,7 +156,7 @@ class ApiServer:
             return await self._write(request, verb, target)
         form = negotiate(request.headers.get("Accept", ""), request.query.get("includeObject", ""))
         if verb == "watch":
-            return await self._watch(request, target, form)
+            return await self._watch(request, target, form, rate)
         if verb == "list":
             twist = self.faults.twist_list(target.resource.plural, target.namespace)
             return _json_bytes(list_bytes(self.cluster, target, request.query, form, twist))
@@ -157,9 +165,9 @@ class ApiServer:
             raise not_found(target.resource, target.name)
         return _json_bytes(one_document(form, stored, self.cluster.timeline.now()))
 
-    async def _watch(self, request: web.Request, target: Target, form: Form) -> web.StreamResponse:
+    async def _watch(self, request: web.Request, target: Target, form: Form, rate: float) -> web.StreamResponse:
         asked = parse_watch(target, request.query, form, self.watch_options)
-        watch = Watch(self.cluster, asked, self.watch_options)
+        watch = Watch(self.cluster, asked, self.watch_options, rate)
         error = watch.begin()
         if error is not None:
             if self.watch_options.expired_as_http:
@@ -260,6 +268,8 @@ async def _body(request: web.Request) -> JsonObject:
     data = await request.read()
     if not data:
         return {}
+    if request.content_type not in _WRITABLE:
+        raise unsupported_media_type(request.content_type, _WRITABLE)
     try:
         return msgspec.json.decode(data, type=JsonObject)
     except msgspec.MsgspecError as error:

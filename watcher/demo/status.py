@@ -95,6 +95,11 @@ def not_acceptable() -> ApiError:
     return ApiError(failure(406, "NotAcceptable", message, {}))
 
 
+def unsupported_media_type(given: str, known: tuple[str, ...]) -> ApiError:
+    message = f"the body of the request was in an unknown format ({given}) - accepted media types include: "
+    return ApiError(failure(415, "UnsupportedMediaType", message + ", ".join(known), {}))
+
+
 def unauthorized() -> ApiError:
     return ApiError(failure(401, "Unauthorized", "Unauthorized"))
 

@@ -42,8 +42,6 @@ class WatchOptions(msgspec.Struct, kw_only=True):
     """The WatchList feature gate: allow sendInitialEvents."""
     gzip_members: bool = False
     """With the gate on, compress initial lists as Kubernetes 1.37 does: one gzip member for each flush."""
-    bytes_per_second: float = 0.0
-    """0: as fast as it goes. Set by the fault `slow`."""
 
 
 class WatchRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +87,11 @@ def parse_watch(target: Target, query: Mapping[str, str], form: Form, options: W
 class Watch:
     """One open watch. The methods below `run` are for faults and for shutting down."""
 
-    def __init__(self, cluster: Cluster, request: WatchRequest, options: WatchOptions) -> None:
+    def __init__(
+        self, cluster: Cluster, request: WatchRequest, options: WatchOptions, bytes_per_second: float = 0.0
+    ) -> None:
         self.request = request
+        self._rate = bytes_per_second
         self.sent = 0
         """Events written, bookmarks included."""
         self._cluster = cluster
@@ -255,7 +256,14 @@ class Watch:
         data = b"".join(lines)
         if self._compress:
             data = gzip.compress(data, 1)
-        await write_slowly(response, data, self._options.bytes_per_second)
+        await write_slowly(response, data, self._rate)
+
+    def shut(self) -> None:
+        """The server goes away: EOF, or RST where nothing can be sent any more."""
+        if self._stalled:
+            self.reset()
+        else:
+            self.end()
 
     def end(self) -> None:
         """Clean EOF after what has happened so far."""

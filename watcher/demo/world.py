@@ -83,8 +83,10 @@ class World:
         return True
 
     def pick_node(self, pod: JsonObject) -> str:
-        """A node that is up, the same one for the same pod."""
-        up = [stored.key[1] for stored in self.cluster.store("Node").current() if stored.key[1] not in self.down]
+        """A node that is up and not cordoned, the same one for the same pod."""
+        nodes = [stored.item for stored in self.cluster.store("Node").current()]
+        names: list[str] = [node["metadata"]["name"] for node in nodes if not node["spec"].get("unschedulable")]
+        up = [name for name in names if name not in self.down]
         if not up:
             raise RuntimeError("no node is up: a scenario needs `nodes`")
         return up[digest("node", pod["metadata"]["uid"])[0] % len(up)]

@@ -273,7 +273,7 @@ def _terminated(builder: _Builder, name: str, instance: int, shape: TerminatedSh
 
 def _phase(shape: PodShape) -> str:
     """As the kubelet computes it (getPhase in pkg/kubelet/kubelet_pods.go), from what a test may say."""
-    waits = [each for each in shape.init_containers.values() if not _is_ready(each, init=True)]
+    waits = [each for each in shape.init_containers.values() if not _is_ready(each, init=True) and not _is_up(each)]
     containers = list(shape.containers.values())
     if waits or not containers:
         failed = [each for each in waits if each.terminated is not None and each.terminated.exit_code != 0]
@@ -285,6 +285,12 @@ def _phase(shape: PodShape) -> str:
         return "Failed" if shape.restart_policy == "Never" else "Running"
     started = any(each.running or each.terminated or each.last or each.restarts for each in containers)
     return "Running" if started else "Pending"
+
+
+def _is_up(sidecar: ContainerShape) -> bool:
+    """A native sidecar that has started once holds up nothing any more."""
+    started = sidecar.running or sidecar.terminated or sidecar.last or sidecar.restarts
+    return sidecar.restart_policy == "Always" and bool(started)
 
 
 def _conditions(builder: _Builder, phase: str) -> Iterator[Condition]:

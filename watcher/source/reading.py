@@ -95,19 +95,21 @@ def _unpacked(path: Path, plain: IO[bytes], state: ReadState) -> Iterator[bytes]
 
 
 class _Scopes:
-    """Whose list a pod belongs to."""
+    """Whose list a pod belongs to. Our own recordings say so on each line; others may say it only of the list."""
 
     def __init__(self) -> None:
         self._known = {"": Scope(kind="Pod")}
+        self._told = False
 
     def of(self, line: lines.PodLine) -> Scope:
         """The line's own scope; else the pod's namespace where that was listed by itself; else the cluster."""
         if line.scope is not None:
             namespace = line.scope.namespace
+            self._told = self._told or line.object is not None
             if namespace not in self._known:
                 self._known[namespace] = Scope(kind="Pod", namespace=namespace)
             return self._known[namespace]
-        if len(self._known) > 1 and line.object is not None:
+        if len(self._known) > 1 and not self._told and line.object is not None:
             return self._known.get(line.object.metadata.namespace, self._known[""])
         return self._known[""]
 

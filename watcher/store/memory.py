@@ -131,7 +131,7 @@ class MemoryStore:
         for id, row in changes.outbox.items():
             written[id] = None if row is None else self._enqueued(row, at)
         for row in changes.finished:
-            if written.get(row.id) is None:
+            if changes.outbox.get(row.id) is None:
                 written[row.id] = _Message(row=row, finished_at=at)
         return written
 

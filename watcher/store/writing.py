@@ -165,4 +165,4 @@ def _latest(connection: Connection, matters: Collection[Matter]) -> dict[Matter,
 
 def _slices(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     for start in range(0, len(rows), size):
-        yield rows[start : start + size]
+        yield rows[start : start + size - 1]

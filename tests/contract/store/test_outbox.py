@@ -148,6 +148,12 @@ async def test_a_message_that_dies_and_is_enqueued_again_in_one_commit_is_queued
     assert await leased(store) == ["m"]
 
 
+async def test_of_two_final_rows_of_a_message_the_last_counts(store: AnyStore) -> None:
+    dead, delivered = finished("m", MessageState.DEAD), finished("m", MessageState.DELIVERED)
+    await store.commit(Changes(outbox={"m": None}, finished=[dead, delivered]), NOW)
+    assert await store.messages(10) == [delivered]
+
+
 async def test_messages_of_any_state_are_listed_the_newest_first(store: AnyStore) -> None:
     rows = [message("old"), message("new", created_at=NOW + 2 * SECOND)]
     await enqueue(store, *rows)

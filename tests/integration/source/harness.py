@@ -18,6 +18,9 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
+    def until(self, due: datetime) -> float:
+        return max(0.0, (due - self.now()).total_seconds())
+
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
 

@@ -1,0 +1,338 @@
+"""Recordings: what is written comes back the same, also after a kill."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from watcher.model.delivery import Delivered, GiveUp, TryLater
+from watcher.model.evidence import Evidence
+from watcher.model.identity import AlertKey
+from watcher.model.kube import ObjectMeta, Pod
+from watcher.model.observations import (
+    DeliveryDone,
+    Ended,
+    EvidenceArrived,
+    Forbidden,
+    Input,
+    Listing,
+    PodEvent,
+    PodSeen,
+    Scope,
+    Started,
+    Synced,
+)
+from watcher.source.reading import read
+from watcher.source.readstate import ReadReport, RecordingError
+from watcher.source.recording import RecordingIntake, RecordingWriter
+
+T0 = datetime(2026, 11, 20, 10, 0, 0, 123456, tzinfo=UTC)
+CLUSTER = Scope(kind="Pod")
+SHOP = Scope(kind="Pod", namespace="shop")
+KEY = AlertKey(alertname="ContainerCrashLooping", cluster="prod", namespace="shop", container="app")
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def seen(seconds: float, event: PodEvent, name: str = "web-1", scope: Scope = CLUSTER) -> PodSeen:
+    pod = Pod(metadata=ObjectMeta(name=name, namespace="shop", uid=f"uid-{name}", creation_timestamp=T0))
+    return PodSeen(at=at(seconds), event=event, scope=scope, pod=pod)
+
+
+EVERYTHING: list[Input] = [
+    Started(at=at(0), since=at(-60), scopes=(CLUSTER, SHOP)),
+    Started(at=at(0)),
+    Listing(at=at(1), scope=CLUSTER),
+    seen(1, PodEvent.LISTED),
+    Synced(at=at(2), scope=CLUSTER),
+    Synced(at=at(2), scope=SHOP, complete=False),
+    seen(3, PodEvent.ADDED, "web-2", SHOP),
+    seen(4, PodEvent.MODIFIED),
+    seen(5, PodEvent.DELETED),
+    Forbidden(at=at(6), scope=SHOP, message='pods is forbidden: User "watcher" cannot list'),
+    EvidenceArrived(
+        at=at(7),
+        evidence=Evidence(
+            alert=KEY, pod="web-1", container="app", log=("panic: “no”", ""), events=("BackOff: x (×3)",)
+        ),
+    ),
+    DeliveryDone(at=at(8), message_id="m1", outcome=Delivered(reference="170.1")),
+    DeliveryDone(at=at(8), message_id="m2", outcome=TryLater(reason="429", after=timedelta(seconds=30))),
+    DeliveryDone(at=at(8), message_id="m3", outcome=GiveUp(reason="404")),
+    Ended(at=at(60)),
+]
+
+
+@pytest.fixture(params=["night.jsonl", "night.jsonl.gz"], ids=["plain", "gz"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tmp_path / str(request.param)
+
+
+def content(path: Path) -> list[str]:
+    raw = path.read_bytes()
+    return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode().splitlines()
+
+
+def test_every_input_comes_back_as_it_was(path: Path) -> None:
+    with RecordingWriter(path, cluster="prod") as writer:
+        writer.write(EVERYTHING)
+    report = ReadReport()
+    assert list(read([path], report=report)) == EVERYTHING
+    assert (dict(report.skipped), report.warnings) == ({}, [])
+
+
+def test_the_lines_have_the_documented_shape(path: Path) -> None:
+    with RecordingWriter(path, cluster="prod") as writer:
+        writer.write(EVERYTHING)
+    lines = [json.loads(line) for line in content(path)]
+    assert lines[0] == {"recording": 1, "cluster": "prod", "started_at": "2026-11-20T10:00:00.123456Z"}
+    assert [(line.get("kind"), line["event"]) for line in lines[1:]] == [
+        ("Downtime", "STARTED"),
+        ("Downtime", "STARTED"),
+        ("Pod", "LISTING"),
+        ("Pod", "LISTED"),
+        ("Pod", "SYNCED"),
+        ("Pod", "SYNCED"),
+        ("Pod", "ADDED"),
+        ("Pod", "MODIFIED"),
+        ("Pod", "DELETED"),
+        ("Pod", "FORBIDDEN"),
+        ("Evidence", "FETCHED"),
+        ("Delivery", "DONE"),
+        ("Delivery", "DONE"),
+        ("Delivery", "DONE"),
+        (None, "ENDED"),
+    ]
+    assert lines[5] == {"at": "2026-11-20T10:00:02.123456Z", "kind": "Pod", "event": "SYNCED"}
+    assert lines[6]["scope"] == {"namespace": "shop"}
+    assert lines[4]["object"]["metadata"]["creationTimestamp"] == "2026-11-20T10:00:00.123456Z"
+
+
+def test_each_batch_is_in_the_file_before_it_is_closed(path: Path) -> None:
+    writer = RecordingWriter(path)
+    writer.write(EVERYTHING[:3])
+    report = ReadReport()
+    assert list(read([path], report=report)) == EVERYTHING[:3]
+    writer.close()
+
+
+def test_opening_an_existing_recording_appends_to_it(path: Path) -> None:
+    for part in (EVERYTHING[:5], EVERYTHING[5:]):
+        with RecordingWriter(path) as writer:
+            writer.write(part)
+    assert list(read([path])) == EVERYTHING
+    assert sum("recording" in line for line in content(path)) == 1
+
+
+def test_an_end_that_was_written_on_after_is_no_end(path: Path) -> None:
+    for seconds in (0, 100):
+        with RecordingWriter(path) as writer:
+            writer.write([seen(seconds, PodEvent.ADDED), Ended(at=at(seconds + 50))])
+    assert list(read([path])) == [seen(0, PodEvent.ADDED), seen(100, PodEvent.ADDED), Ended(at=at(150))]
+
+
+def killed(path: Path, writer: RecordingWriter) -> None:
+    """As after kill -9 in the middle of a write: what was flushed, and a part of the next line."""
+    whole = path.read_bytes()
+    writer.write([seen(9, PodEvent.MODIFIED)])
+    written = path.read_bytes()
+    writer.close()
+    path.write_bytes(written[: len(whole) + (len(written) - len(whole)) // 2])
+
+
+def test_a_recording_that_was_cut_off_reads_up_to_there_with_a_warning(path: Path) -> None:
+    writer = RecordingWriter(path)
+    writer.write(EVERYTHING[:5])
+    killed(path, writer)
+    report = ReadReport()
+    assert list(read([path], report=report)) == EVERYTHING[:5]
+    assert len(report.warnings) == 1
+    assert "cut off" in report.warnings[0]
+
+
+def test_a_recording_that_was_cut_off_can_be_written_on(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    writer = RecordingWriter(path)
+    writer.write(EVERYTHING[:5])
+    killed(path, writer)
+    with RecordingWriter(path) as again:
+        again.write(EVERYTHING[5:])
+    report = ReadReport()
+    assert list(read([path], report=report)) == EVERYTHING
+    assert report.warnings == []
+    assert [getattr(record, "event", "") for record in caplog.records] == ["recording.mended"]
+
+
+def test_a_file_that_holds_half_a_line_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "night.jsonl"
+    path.write_bytes(b'{"recording":1,"clus')
+    with RecordingWriter(path) as writer:
+        writer.write(EVERYTHING)
+    assert list(read([path])) == EVERYTHING
+
+
+# ---- recordings of others ----
+
+
+def lines(path: Path, *rows: object) -> Path:
+    path.write_text("".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+HEADER = {"recording": 1, "cluster": "c", "started_at": "2026-11-20T10:00:00Z"}
+
+
+def row(event: str, seconds: int = 0, kind: str = "Pod", **more: object) -> dict[str, object]:
+    return {"at": f"2026-11-20T10:00:{seconds:02}Z", "kind": kind, "event": event, **more}
+
+
+def thing(name: str, namespace: str = "shop", created: str = "2026-11-20T09:00:00Z") -> dict[str, object]:
+    return {"metadata": {"name": name, "namespace": namespace, "creationTimestamp": created}}
+
+
+def test_kinds_of_later_versions_are_skipped_and_counted(tmp_path: Path) -> None:
+    path = lines(
+        tmp_path / "r.jsonl",
+        HEADER,
+        row("SAMPLED", kind="StatsSummary", node="n1", object={"node": {}}),
+        row("ADDED", kind="Node", object={}),
+        row("POSTED", kind="Alert", object=[{"labels": {}}]),
+        row("ADDED", kind="Node", object={}),
+        row("SHRUNK", object=thing("web-1")),
+        row("ADDED", object=thing("web-1")),
+    )
+    report = ReadReport()
+    assert [type(item) for item in read([path], report=report)] == [PodSeen]
+    assert report.skipped == {"StatsSummary": 1, "Node": 2, "Alert": 1, "Pod SHRUNK": 1}
+
+
+def test_a_line_without_a_time_is_seen_at_the_newest_time_inside_and_never_goes_back(tmp_path: Path) -> None:
+    path = lines(
+        tmp_path / "r.jsonl",
+        {"kind": "Pod", "event": "ADDED", "object": thing("b", created="2026-11-20T10:00:00Z")},
+        {"kind": "Pod", "event": "ADDED", "object": thing("a", created="2026-11-20T09:00:00Z")},
+        {"kind": "Pod", "event": "ADDED", "object": {"metadata": {"name": "c"}}},
+    )
+    assert {item.at for item in read([path])} == {datetime(2026, 11, 20, 10, tzinfo=UTC)}
+
+
+def test_where_nothing_tells_a_time_the_reader_says_so(tmp_path: Path) -> None:
+    path = lines(tmp_path / "r.jsonl", {"kind": "Pod", "event": "ADDED", "object": {"metadata": {"name": "c"}}})
+    report = ReadReport()
+    assert [item.at.year for item in read([path], report=report)] == [1970]
+    assert report.warnings == ["nothing tells a time, so the first observation is put at 1970-01-01"]
+
+
+def test_pods_of_a_namespace_that_is_listed_by_itself_belong_to_that_scope(tmp_path: Path) -> None:
+    path = lines(
+        tmp_path / "r.jsonl",
+        row("LISTING", scope={"namespace": "shop"}),
+        row("LISTED", object=thing("web-1")),
+        row("SYNCED", scope={"namespace": "shop"}),
+        row("ADDED", object=thing("other", namespace="billing")),
+    )
+    assert [getattr(item, "scope", None) for item in read([path])] == [SHOP, SHOP, SHOP, CLUSTER]
+
+
+def test_blank_lines_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> None:
+    path = lines(tmp_path / "r.jsonl", "\ufeff", HEADER, "\n", row("ADDED", object=thing("web-1")), "  \n")
+    assert len(list(read([path]))) == 1
+
+
+def test_a_recording_without_its_header_is_read(tmp_path: Path) -> None:
+    path = lines(tmp_path / "r.jsonl", row("ADDED", object=thing("web-1")))
+    assert len(list(read([path]))) == 1
+
+
+def test_a_last_line_without_a_newline_counts_when_it_is_whole(tmp_path: Path) -> None:
+    path = lines(tmp_path / "r.jsonl", HEADER, json.dumps(row("ADDED", object=thing("web-1"))))
+    assert len(list(read([path]))) == 1
+
+
+def test_files_are_read_one_after_the_other_and_end_once(tmp_path: Path) -> None:
+    first = lines(
+        tmp_path / "1.jsonl", HEADER, row("ADDED", object=thing("a")), {"at": T0.isoformat(), "event": "ENDED"}
+    )
+    second = lines(
+        tmp_path / "2.jsonl", HEADER, row("ADDED", object=thing("b")), {"at": T0.isoformat(), "event": "ENDED"}
+    )
+    assert [type(item) for item in read([first, second])] == [PodSeen, PodSeen, Ended]
+
+
+BROKEN = {
+    "no JSON": ('{"at":\n', r"r.jsonl:2: this line of the recording cannot be read: "),
+    "no object": (row("ADDED"), r"r.jsonl:2: ADDED without an object"),
+    "an object of another shape": (row("ADDED", object={"metadata": []}), r"r.jsonl:2: .*`\$\.object\.metadata`"),
+    "a time without a zone": ({"at": "2026-11-20T10:00:00", "kind": "Pod", "event": "SYNCED"}, "r.jsonl:2: .*timezone"),
+    "evidence without an object": (row("FETCHED", kind="Evidence"), "r.jsonl:2: .*object"),
+    "a newer format": ({"recording": 2}, "r.jsonl:2: a newer Watcher wrote this recording"),
+    "a time inside without a zone": (
+        {"kind": "Pod", "event": "ADDED", "object": {
+            "metadata": {"name": "a", "creationTimestamp": "2026-11-20T10:00:00"},
+            "status": {"startTime": "2026-11-20T10:00:00Z"}}},
+        "r.jsonl:2: a time inside the pod has no time zone",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("bad", "message"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_line_is_an_error_with_its_place(tmp_path: Path, bad: object, message: str) -> None:
+    path = lines(tmp_path / "r.jsonl", HEADER, bad, row("ADDED", object=thing("web-1")))
+    with pytest.raises(RecordingError, match=message):
+        list(read([path]))
+
+
+def files(tmp_path: Path) -> Iterator[tuple[str, Path, str]]:
+    yield "absent", tmp_path / "absent", "cannot be read: No such file"
+    yield "directory", tmp_path, "cannot be read: Is a directory"
+    yield "empty", _bytes(tmp_path / "e", b" \n"), "the file is empty"
+    yield "utf-16", _bytes(tmp_path / "u", "{}".encode("utf-16")), "UTF-16"
+    yield "text", _bytes(tmp_path / "t", b"Name: web-1\nNode: [\n"), "neither JSON nor YAML"
+    yield "a word", _bytes(tmp_path / "w", b"hello\n"), "no Kubernetes object"
+    yield "damaged gz", _bytes(tmp_path / "g", gzip.compress(b'{"recording":1}\n' * 999)[:-8] + b"x" * 8), "damaged"
+
+
+def _bytes(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def test_a_file_that_is_nothing_of_this_is_an_error_in_a_sentence(tmp_path: Path) -> None:
+    for name, path, message in files(tmp_path):
+        with pytest.raises(RecordingError, match=message) as error:
+            list(read([path]))
+        assert str(path) in str(error.value), name
+
+
+# ---- a bare recording ----
+
+
+class Ticking:
+    """A clock that jumps back once."""
+
+    def __init__(self) -> None:
+        self._times = [5.0, 6.0, 7.0, 3.0, 9.0, 10.0]
+
+    def now(self) -> datetime:
+        return at(self._times.pop(0))
+
+    def until(self, due: datetime) -> float:
+        return 0.0
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+async def test_a_bare_recording_is_stamped_as_it_comes_and_never_goes_back(path: Path) -> None:
+    intake = RecordingIntake(RecordingWriter(path), Ticking())
+    for observation in (Listing(at=at(0), scope=CLUSTER), seen(0, PodEvent.LISTED), Synced(at=at(0), scope=CLUSTER)):
+        await intake.put(observation)
+    intake.end()
+    assert [item.at for item in read([path])] == [at(6), at(7), at(7), at(9)]
+    assert [type(item) for item in read([path])] == [Listing, PodSeen, Synced, Ended]

@@ -1,0 +1,196 @@
+"""The commands: arguments in, exit code out. 0: fine; 1: the answer is no; 2: wrong use.
+
+What people read goes to stdout, errors go to stderr in one sentence that says what to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import sys
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from watcher import __version__
+from watcher.lib.durations import DurationError, parse_duration
+from watcher.model.config import FirstStart
+from watcher.ports import StoreError
+from watcher.settings import environment
+from watcher.settings.load import ConfigErrors, check_all, load
+
+app = typer.Typer(
+    help="Watcher: sees what breaks in a Kubernetes cluster and tells people once, with the cause and the evidence.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DEFAULT_CONFIG = Path("/etc/watcher/config.yaml")
+
+
+class Format(enum.StrEnum):
+    text = "text"
+    json = "json"
+
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file.")]
+RulesOption = Annotated[
+    list[str] | None, typer.Option("--rules", help="Rule files instead of the configuration's; may hold wildcards.")
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="For people, or as JSON.")]
+
+
+def main() -> None:
+    """The entry point: errors that people can mend become one sentence and exit code 1."""
+    try:
+        app()
+    except ConfigErrors as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        sys.exit(1)
+    except (StoreError, OSError, ValueError) as error:
+        print(f"watcher: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"watcher {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """See `watcher COMMAND --help` for each command."""
+
+
+@app.command()
+def run(
+    config: ConfigOption = None,
+    data: Annotated[Path | None, typer.Option(help="Keep the database in this directory.")] = None,
+    listen: Annotated[str, typer.Option(help="HOST:PORT of the HTTP interface, instead of the configuration's.")] = "",
+    no_watch: Annotated[bool, typer.Option("--no-watch", help="Serve without a cluster.")] = False,
+) -> None:
+    """Run the service until it is told to stop."""
+    from watcher.app import RunOptions
+    from watcher.app import run as serve
+    from watcher.engine.logs import configure
+
+    settings = load(config or DEFAULT_CONFIG).with_overrides(data=data, listen=listen)
+    configure(environment.log_level())
+    for warning in settings.warnings:
+        print(warning, file=sys.stderr)
+    options = RunOptions(kubeconfig=environment.kubeconfig(), watch=not no_watch)
+    _finish(lambda: serve(settings, options))
+
+
+def _finish(program: Callable[[], Coroutine[Any, Any, int]]) -> None:
+    """Run it and exit with its code; the first error of a group of tasks speaks for all."""
+    try:
+        code = asyncio.run(program())
+    except BaseExceptionGroup as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from group
+    raise typer.Exit(code)
+
+
+@app.command()
+def check(config: ConfigOption = None, rules: RulesOption = None, format: FormatOption = Format.text) -> None:
+    """Validate the configuration and the rules; print every error as file:line:column: message."""
+    if config is None and DEFAULT_CONFIG.exists():
+        config = DEFAULT_CONFIG
+    problems = check_all(config, rules)
+    errors = [problem for problem in problems if problem.is_error]
+    if format is Format.json:
+        print(msgspec.json.encode({"ok": not errors, "problems": problems}).decode())
+    else:
+        for problem in problems:
+            print(problem, file=sys.stderr if problem.is_error else sys.stdout)
+        if not errors:
+            print("the configuration and the rules are fine")
+    raise typer.Exit(1 if errors else 0)
+
+
+@app.command()
+def test(files: list[Path], format: FormatOption = Format.text) -> None:
+    """Run rule tests."""
+    from watcher.replay.ruletests import run_files
+
+    results = run_files(files)
+    failed = [result for result in results if result.failures]
+    if format is Format.json:
+        print(msgspec.json.encode(results).decode())
+    else:
+        for result in failed:
+            print(f"FAILED {result.file}: {result.name}")
+            for failure in result.failures:
+                print(f"    {failure}")
+        print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+    raise typer.Exit(1 if failed or not results else 0)
+
+
+@app.command()
+def record(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write; .gz is compressed.")],
+    config: ConfigOption = None,
+) -> None:
+    """Record what the cluster says until stopped."""
+    from watcher.app.record import record_cluster
+
+    settings = load(config)
+    _finish(lambda: record_cluster(settings, output, environment.kubeconfig()))
+
+
+@app.command()
+def replay(
+    files: list[Path],
+    config: ConfigOption = None,
+    rules: RulesOption = None,
+    first_start: Annotated[FirstStart, typer.Option(help="How to take what is broken at first sight.")] = FirstStart.ALERT,
+    until: Annotated[str, typer.Option(help="Let this much time pass after the recording, for example 1h.")] = "0s",
+    complete: Annotated[bool, typer.Option(help="A plain list holds everything: what it lacks is gone.")] = False,
+    format: FormatOption = Format.text,
+) -> None:
+    """Dry run: what would have been sent, when, to whom and why. Nothing is sent."""
+    from watcher.replay import as_json, as_text, play
+    from watcher.settings.core import core_of
+    from watcher.source.recording import read
+
+    core = core_of(load(config, rules), first_start)
+    show = as_json if format is Format.json else as_text
+    count = 0
+    for notification in play(core, read(files, complete=complete), _duration(until)):
+        print(show(notification))
+        count += 1
+    if format is Format.text:
+        print(f"{count} notifications")
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except DurationError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float | None, typer.Option(help="End after this many seconds (also DEMO_SECONDS).")] = None,
+    data: Annotated[Path | None, typer.Option(help="Keep the database here, to see that a restart sends nothing.")] = None,
+    listen: Annotated[str, typer.Option(help="HOST:PORT of the HTTP interface.")] = "127.0.0.1:9093",
+    speed: Annotated[float, typer.Option(help="How much faster than ours the cluster's time runs.")] = 20.0,
+) -> None:
+    """The whole service against an emulated cluster, on this machine."""
+    from watcher.demo.command import DemoRun, run_demo
+
+    options = DemoRun(seconds=seconds or environment.demo_seconds(), data=data, listen=listen, speed=speed)
+    _finish(lambda: run_demo(options))
