@@ -163,7 +163,7 @@ def replay(
     """Dry run: what would have been sent, when, to whom and why. Nothing is sent."""
     from watcher.replay import as_json, as_text, play
     from watcher.settings.core import core_of
-    from watcher.source.recording import read
+    from watcher.source.reading import read
 
     core = core_of(load(config, rules), first_start)
     show = as_json if format is Format.json else as_text

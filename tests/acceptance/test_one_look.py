@@ -83,7 +83,7 @@ def test_13_a_container_that_exits_0_in_a_loop_is_told() -> None:
 
 
 def test_14_a_pod_that_completes_is_silent() -> None:
-    job = {"owner": "", "restart_policy": "Never"}
+    job: dict[str, Any] = {"owner": "", "restart_policy": "Never"}
     after = pod("task", status(terminated=dead(0, at=30), ready=False), phase="Succeeded", **job)
     assert change(pod("task", **job), after).heard == []
 
@@ -104,7 +104,7 @@ def test_14_a_pod_that_completes_is_silent() -> None:
     ],
 )
 def test_15_a_pod_that_newly_fails_is_told_with_its_exit_read(end: StateTerminated, words: str) -> None:
-    bare = {"owner": "", "restart_policy": "Never"}
+    bare: dict[str, Any] = {"owner": "", "restart_policy": "Never"}
     after = pod("task", status(terminated=end, ready=False), phase="Failed", changed=30, **bare)
     story = change(pod("task", **bare), after, until=HOUR - 60)
     assert story.heard == [(40, "FIRST", "PodFailed")]

@@ -67,7 +67,8 @@ class CrashLoopWords(Words[CrashLooping]):
             ran = f" after about {span(signal.ran_seconds)}"
         count = case.alert.count
         often = f"; {times(count)} {within(case.lasted)}" if count > 1 else ""
-        return [*subject(signal), f" {exits_with(signal)}{ran}{often}."]
+        again = ", and is started again each time" if signal.exit_code == 0 else ""
+        return [*subject(signal), f" {exits_with(signal)}{ran}{again}{often}."]
 
     def evidence(self, case: Case, signal: CrashLooping) -> list[Text]:
         return [

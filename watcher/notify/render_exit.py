@@ -33,5 +33,4 @@ def exits_with(signal: LastExit | PodFailed, past: bool = False) -> str:
         return "was lost, how it ended is not known"
     if signal.exit_code is None:
         return "died" if past else "dies"
-    again = "" if past or signal.exit_code else ", and is started again each time"
-    return f"{'exited' if past else 'exits'} with {code_in_words(signal)}{again}"
+    return f"{'exited' if past else 'exits'} with {code_in_words(signal)}"

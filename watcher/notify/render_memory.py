@@ -8,7 +8,6 @@ from watcher.model.message import Text
 from watcher.model.signals import OomClass, OOMKilled
 from watcher.notify.render_case import Case, Words, within
 from watcher.notify.render_container import image_line, own_words, subject
-from watcher.notify.render_exit import code_in_words
 from watcher.notify.render_text import Part, argument, clock, code, said, span, times
 
 
@@ -64,7 +63,7 @@ def _killed(signal: OOMKilled) -> tuple[str, str]:
         case OomClass.EVICTED:
             return "was evicted", " for lack of memory"
         case OomClass.CHILD_THEN_EXIT:
-            exit_code = f" and then exited with {code_in_words(signal)}" if signal.exit_code is not None else ""
+            exit_code = f" and then exited with {signal.exit_code}" if signal.exit_code is not None else ""
             return "had a process killed", f"{why}{exit_code}"
         case OomClass.CHILD_GRACEFUL:
             return "had a process killed", f"{why}; its own stop was graceful"

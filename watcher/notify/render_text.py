@@ -27,6 +27,8 @@ QUOTE_LIMIT: Final = 300
 DESCRIPTION_LIMIT: Final = 800
 LOG_LINE_LIMIT: Final = 240
 
+_LONGEST_NAME: Final = 253
+"""Kubernetes' longest name, a DNS subdomain."""
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PLAIN_ARGUMENT: Final = re.compile(r"[A-Za-z0-9._/:-]+")
 
@@ -116,7 +118,7 @@ def _day(moment: datetime, at: datetime) -> str:
 
 def argument(text: str) -> str:
     """A name as an argument in a shell command: what is copied runs no second command."""
-    text = " ".join(clean(redact(text)).split())
+    text = name(text, _LONGEST_NAME)
     if _PLAIN_ARGUMENT.fullmatch(text) and not text.startswith("-"):
         return text
     return "'" + text.replace("'", "'\"'\"'") + "'"

@@ -24,7 +24,7 @@ from watcher.rules.compile import compile_rules
 from watcher.rules.testfile import Expectation, Expected, RuleTest, Sent, inputs, mismatches, parse_tests
 from watcher.settings.core import core_of
 from watcher.settings.load import ConfigErrors, load
-from watcher.source.recording import read
+from watcher.source.reading import read
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

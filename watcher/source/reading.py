@@ -8,6 +8,7 @@ RecordingError that names the place.
 from __future__ import annotations
 
 import gzip
+import itertools
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -75,10 +76,12 @@ def _content(path: Path, plain: IO[bytes], state: ReadState) -> Iterator[Input]:
 
 
 def _without_mark(source: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines without the byte order mark that some editors put first."""
+    """Lines without the byte order mark that some editors put first.
+
+    A chain, since a generator that is abandoned half way would close the file under the second reading.
+    """
     rest = iter(source)
-    yield next(rest, b"").removeprefix(_BOM)
-    yield from rest
+    return itertools.chain((next(rest, b"").removeprefix(_BOM),), rest)
 
 
 def _unpacked(path: Path, plain: IO[bytes], state: ReadState) -> Iterator[bytes]:

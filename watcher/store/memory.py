@@ -141,7 +141,7 @@ class MemoryStore:
             born_leased = row.attempts == 0
             until = at + self._lease_for if born_leased else None
             return _Message(row=row, owner=self._owner if born_leased else None, leased_until=until)
-        if old.finished_at is None and (old.row.attempts, old.row.next_at) == (row.attempts, row.next_at):
+        if (old.row.attempts, old.row.next_at) == (row.attempts, row.next_at):
             return _Message(row=row, owner=old.owner, leased_until=old.leased_until)
         return _Message(row=row)
 

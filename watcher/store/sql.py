@@ -1,5 +1,6 @@
-"""The store in SQL: one transaction per commit, and whatever fails is a `StoreError` that changed nothing.
+"""The store in SQL: one transaction per commit, and a database that fails is a `StoreError` that changed nothing.
 
+A record that cannot be a row is a mistake of ours, raised as it is: trying it again would not help.
 SQLite only so far; Postgres comes with its own issue, as a module like `sqlite.py` (what differs between databases)
 beside it. Who may write is decided outside: on SQLite the file's lock sees to it that there is one writer.
 `tables.py` holds the columns, `writing.py` what a commit writes, `rows.py` how records become rows.
@@ -28,7 +29,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from watcher.model.changes import Changes, View
 from watcher.model.state import Attempt, Decision, MessageState, OutboxRow, Transition
@@ -144,8 +146,8 @@ class SqlStore:
             yield
         except DBAPIError as error:
             raise StoreError(f"The store could not {what}: {error.orig}.") from error
-        except SQLAlchemyError as error:
-            raise StoreError(f"The store could not {what}: {error}.") from error
+        except PoolTimeout as error:
+            raise StoreError(f"The store could not {what}: all of its connections are busy.") from error
         except msgspec.DecodeError as error:
             raise StoreError(
                 f"The store holds a row that this version of Watcher cannot read ({error}). If a newer one has written "

@@ -101,10 +101,8 @@ _DELETE_MESSAGE = tables.outbox.delete().where(tables.outbox.c.id == bindparam("
 def _kept_lease(new: Excluded) -> dict[str, ColumnElement[Any]]:
     """A stored row keeps its lease while its schedule is as it was: somebody may be sending it right now."""
     old = tables.outbox.c
-    queued = MessageState.QUEUED.value
     same = and_(
-        old.state == queued,
-        new.state == queued,
+        new.state == MessageState.QUEUED.value,
         old.attempts == new.attempts,
         old.next_at == new.next_at,
     )
@@ -165,4 +163,4 @@ def _latest(connection: Connection, matters: Collection[Matter]) -> dict[Matter,
 
 def _slices(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     for start in range(0, len(rows), size):
-        yield rows[start : start + size - 1]
+        yield rows[start : start + size]

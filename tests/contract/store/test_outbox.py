@@ -34,10 +34,10 @@ async def test_a_leased_message_is_the_one_that_was_enqueued(store: AnyStore) ->
 
 
 async def test_the_oldest_messages_come_first_and_no_more_than_asked_for(store: AnyStore) -> None:
-    rows = [message(id, created_at=NOW + age * SECOND) for id, age in (("c", 3), ("a2", 1), ("b", 2), ("a1", 1))]
+    rows = [message(id, created_at=NOW + age * SECOND) for id, age in (("a", 3), ("d2", 1), ("b", 2), ("d1", 1))]
     await enqueue(store, *rows)
-    assert await leased(store, limit=3) == ["a1", "a2", "b"]
-    assert await leased(store, limit=3) == ["c"]
+    assert await leased(store, limit=3) == ["d1", "d2", "b"]
+    assert await leased(store, limit=3) == ["a"]
 
 
 async def test_a_message_is_leased_only_to_its_own_integration(store: AnyStore) -> None:

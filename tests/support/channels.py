@@ -1,0 +1,192 @@
+"""Every channel behind one face: a sender, the server it talks to, and what a reader of that channel sees."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final
+
+import aiohttp
+
+from tests.support.receivers import (
+    HANG,
+    Answering,
+    AppriseReceiver,
+    DiscordReceiver,
+    HttpReceiver,
+    MailReceiver,
+    SlackReceiver,
+    WebhookReceiver,
+)
+from watcher.deliver.apprise import AppriseSender
+from watcher.deliver.console import ConsoleSender
+from watcher.deliver.discord import DiscordSender
+from watcher.deliver.email import EmailSender
+from watcher.deliver.slack import SlackSender
+from watcher.deliver.webhook import WebhookSender
+from watcher.model.config import (
+    AppriseConfig,
+    ConsoleConfig,
+    DiscordConfig,
+    EmailConfig,
+    Secret,
+    SlackConfig,
+    WebhookConfig,
+)
+from watcher.ports import Sender
+
+HTTP: Final = ("slack", "discord", "webhook", "apprise")
+NETWORK: Final = (*HTTP, "email")
+ALL: Final = (*NETWORK, "console")
+
+SECRETS: Final = ("T0KEN-in-the-path", "s3cret-passw0rd")
+"""What stands in the channels' configuration and nowhere else."""
+
+
+class Channel:
+    """One channel under test. `raw` is what was carried, `visible` what people read of it."""
+
+    sender: Sender
+
+    def raw(self) -> str:
+        raise NotImplementedError
+
+    def visible(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def refused(self) -> list[str]:
+        """What the vendor found wrong."""
+        return []
+
+    def answer(self, answering: Answering) -> None:
+        raise NotImplementedError
+
+
+class HttpChannel(Channel):
+    def __init__(self, sender: Sender, server: HttpReceiver) -> None:
+        self.sender = sender
+        self.server = server
+
+    @property
+    def bodies(self) -> list[Any]:
+        return [received.body for received in self.server.received]
+
+    def raw(self) -> str:
+        return json.dumps(self.bodies, ensure_ascii=False)
+
+    def visible(self) -> str:
+        return "\n".join(text for body in self.bodies for text in _texts(body))
+
+    @property
+    def refused(self) -> list[str]:
+        return self.server.refused
+
+    def answer(self, answering: Answering) -> None:
+        self.server.answering = answering
+
+
+class MailChannel(Channel):
+    def __init__(self, sender: Sender, server: MailReceiver) -> None:
+        self.sender = sender
+        self.server = server
+
+    def raw(self) -> str:
+        return "\n".join(message.as_string() for message in self.server.received)
+
+    def visible(self) -> str:
+        return "\n".join(
+            f"{message['Subject']}\n{part.get_content()}"
+            for message in self.server.received
+            if (part := message.get_body(("plain",))) is not None
+        )
+
+    def answer(self, answering: Answering) -> None:
+        if answering.status == HANG:
+            self.server.hangs = True
+        else:
+            self.server.answers["DATA"] = f"{answering.status} {answering.body}"
+
+
+class ConsoleChannel(Channel):
+    def __init__(self, sender: Sender, stream: io.StringIO) -> None:
+        self.sender = sender
+        self.stream = stream
+
+    def raw(self) -> str:
+        return self.stream.getvalue()
+
+    def visible(self) -> str:
+        return self.stream.getvalue()
+
+
+def _texts(body: Any) -> list[str]:
+    """All texts of a JSON document but its keys."""
+    if isinstance(body, str):
+        return [body]
+    if isinstance(body, dict):
+        return [text for value in body.values() for text in _texts(value)]
+    return [text for value in body for text in _texts(value)] if isinstance(body, list) else []
+
+
+@asynccontextmanager
+async def channel(name: str, timeout: timedelta = timedelta(seconds=8)) -> AsyncIterator[Channel]:
+    """The channel called `name`, with its server running."""
+    if name == "console":
+        stream = io.StringIO()
+        yield ConsoleChannel(ConsoleSender(ConsoleConfig(), stream), stream)
+        return
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="deliver") as executor:
+        async with aiohttp.ClientSession() as session:
+            if name == "email":
+                mail = MailReceiver()
+                await mail.start()
+                try:
+                    yield MailChannel(EmailSender(mail_config(mail.port), executor, timeout), mail)
+                finally:
+                    await mail.stop()
+                return
+            server = _SERVERS[name]()
+            await server.start()
+            try:
+                yield HttpChannel(_sender(name, server, session, executor, timeout), server)
+            finally:
+                await server.stop()
+
+
+_SERVERS: Final[dict[str, type[HttpReceiver]]] = {
+    "slack": SlackReceiver,
+    "discord": DiscordReceiver,
+    "webhook": WebhookReceiver,
+    "apprise": AppriseReceiver,
+}
+
+
+def mail_config(port: int) -> EmailConfig:
+    return EmailConfig(
+        to=("oncall@example.org", "Team <team@example.org>"),
+        sender="Watcher <watcher@example.org>",
+        smarthost=f"127.0.0.1:{port}",
+        require_tls=False,
+    )
+
+
+def _sender(
+    name: str, server: HttpReceiver, session: aiohttp.ClientSession, executor: ThreadPoolExecutor, timeout: timedelta
+) -> Sender:
+    match name:
+        case "slack":
+            return SlackSender(SlackConfig(api_url=Secret(server.url)), session, timeout)
+        case "discord":
+            return DiscordSender(DiscordConfig(webhook_url=Secret(server.url)), session, timeout)
+        case "webhook":
+            password = Secret("s3cret-passw0rd")
+            config = WebhookConfig(url=Secret(server.url), timeout=timeout, basic_username="u", basic_password=password)
+            return WebhookSender(config, session)
+        case _:
+            url = f"json://user:s3cret-passw0rd@127.0.0.1:{server.port}{server.path}?rto={timeout.total_seconds():g}"
+            return AppriseSender(AppriseConfig(url=Secret(url)), executor, timeout)

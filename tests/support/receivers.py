@@ -1,0 +1,227 @@
+"""Receivers of messages as real local servers: they check what the vendor checks, and can answer with any trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+import json
+from collections.abc import Mapping
+from email.message import EmailMessage
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+HANG: Final = -1
+"""An answer that never comes."""
+
+SLACK_TEXT: Final = 3000
+SLACK_BLOCKS: Final = 50
+SLACK_ALL: Final = 11_000
+DISCORD_ALL: Final = 6000
+
+
+class Answering(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server says instead of its usual answer."""
+
+    status: int
+    body: str = "no"
+    headers: Mapping[str, str] = {}
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: Any
+
+
+class HttpReceiver:
+    """Takes JSON by POST. A subclass says what is wrong with it, and answers."""
+
+    path: str = "/hook/T0KEN-in-the-path"
+
+    def __init__(self) -> None:
+        self.received: list[Received] = []
+        self.refused: list[str] = []
+        self.answering: Answering | None = None
+        self._runner: web.AppRunner | None = None
+        self._closing = asyncio.Event()
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}{self.path}"
+
+    async def start(self) -> None:
+        app = web.Application(client_max_size=16 * 1024 * 1024)
+        app.router.add_post("/{tail:.*}", self._take)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        self._closing.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _take(self, request: web.Request) -> web.Response:
+        body = json.loads(await request.text())
+        wrong = self.wrong(body)
+        if wrong:
+            self.refused.append(wrong)
+            return web.Response(status=400, text=wrong)
+        self.received.append(
+            Received(path=request.path, query=dict(request.query), headers=dict(request.headers), body=body)
+        )
+        if self.answering is None:
+            return self.thanks(request)
+        if self.answering.status == HANG:
+            await self._closing.wait()
+        return web.Response(
+            status=max(self.answering.status, 200), text=self.answering.body, headers=self.answering.headers
+        )
+
+    def wrong(self, body: Any) -> str:
+        return ""
+
+    def thanks(self, request: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+
+class SlackReceiver(HttpReceiver):
+    path = "/services/T000/B000/T0KEN-in-the-path"
+
+    def wrong(self, body: Any) -> str:
+        blocks = body["blocks"]
+        if not body["text"] or len(body["text"]) > 40_000:
+            return "no_text"
+        if not 0 < len(blocks) <= SLACK_BLOCKS:
+            return "invalid_blocks"
+        total = 0
+        for block in blocks:
+            text = block["text"]["text"]
+            total += units(text)
+            limit = 150 if block["type"] == "header" else SLACK_TEXT
+            kind = "plain_text" if block["type"] == "header" else "mrkdwn"
+            if block["type"] not in ("header", "section") or block["text"]["type"] != kind:
+                return "invalid_blocks_format"
+            if not 0 < units(text) <= limit:
+                return "invalid_blocks"
+        return "msg_blocks_too_long" if total > SLACK_ALL else ""
+
+
+class DiscordReceiver(HttpReceiver):
+    path = "/api/webhooks/1/T0KEN-in-the-path"
+
+    def wrong(self, body: Any) -> str:
+        embeds = body.get("embeds", [])
+        content = body.get("content", "")
+        if not content and not embeds:
+            return "Cannot send an empty message"
+        if units(content) > 2000 or len(embeds) > 10:
+            return "BASE_TYPE_MAX_LENGTH"
+        total = 0
+        for embed in embeds:
+            if not set(embed) <= {"title", "description", "color", "fields", "footer"} or len(embed) < 2:
+                return "Invalid Form Body"
+            if units(embed.get("title", "")) > 256 or units(embed.get("description", "")) > 4096:
+                return "BASE_TYPE_MAX_LENGTH"
+            total += units(embed.get("title", "")) + units(embed.get("description", ""))
+        return "MAX_EMBED_SIZE_EXCEEDED" if total > DISCORD_ALL else ""
+
+    def thanks(self, request: web.Request) -> web.Response:
+        if request.query.get("wait") == "true":
+            return web.json_response({"id": "1300000000000000001", "content": "…"})
+        return web.Response(status=204)
+
+
+class WebhookReceiver(HttpReceiver):
+    """Reads what Alertmanager's webhook sends, version 4."""
+
+    def wrong(self, body: Any) -> str:
+        texts = ("receiver", "status", "externalURL", "version", "groupKey", "notification_reason")
+        maps = ("groupLabels", "commonLabels", "commonAnnotations")
+        if body["version"] != "4" or not all(isinstance(body[key], str) for key in texts):
+            return "not version 4"
+        if not all(isinstance(body[key], dict) for key in maps) or not isinstance(body["truncatedAlerts"], int):
+            return "wrong type"
+        for alert in body["alerts"]:
+            if alert["status"] not in ("firing", "resolved") or len(alert["fingerprint"]) != 16:
+                return "wrong alert"
+            if not all(alert[key].endswith("Z") for key in ("startsAt", "endsAt")):
+                return "wrong time"
+        return ""
+
+
+class AppriseReceiver(HttpReceiver):
+    """What Apprise's json:// posts."""
+
+    path = "/T0KEN-in-the-path"
+
+    def wrong(self, body: Any) -> str:
+        return "" if body["title"] and len(body["message"]) <= 32_768 else "too long"
+
+
+class MailReceiver:
+    """An SMTP server; `answers` maps a command (RCPT, DATA, …) or an address to its answer."""
+
+    def __init__(self) -> None:
+        self.received: list[EmailMessage] = []
+        self.recipients: list[list[str]] = []
+        self.answers: dict[str, str] = {}
+        self.hangs = False
+        self._server: asyncio.Server | None = None
+        self._closing = asyncio.Event()
+        self.port = 0
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._session, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def _session(self) -> SMTP:
+        return SMTP(self, hostname="mail.example", enable_SMTPUTF8=True, auth_require_tls=False)
+
+    async def stop(self) -> None:
+        self._closing.set()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        if self.hangs:
+            await self._closing.wait()
+        session.host_name = hostname
+        return responses
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        answer = self.answers.get(address, self.answers.get("RCPT", ""))
+        if answer:
+            return answer
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if "DATA" in self.answers:
+            return self.answers["DATA"]
+        content = envelope.content
+        assert isinstance(content, bytes)
+        message = email.message_from_bytes(content, policy=email.policy.default)
+        assert isinstance(message, EmailMessage)
+        self.received.append(message)
+        self.recipients.append(list(envelope.rcpt_tos))
+        return "250 OK"
+
+
+def units(text: str) -> int:
+    """Characters as JavaScript counts them."""
+    return len(text.encode("utf-16-le")) // 2
