@@ -155,7 +155,9 @@ def replay(
     files: list[Path],
     config: ConfigOption = None,
     rules: RulesOption = None,
-    first_start: Annotated[FirstStart, typer.Option(help="How to take what is broken at first sight.")] = FirstStart.ALERT,
+    first_start: Annotated[
+        FirstStart, typer.Option(help="How to take what is broken at first sight.")
+    ] = FirstStart.ALERT,
     until: Annotated[str, typer.Option(help="Let this much time pass after the recording, for example 1h.")] = "0s",
     complete: Annotated[bool, typer.Option(help="A plain list holds everything: what it lacks is gone.")] = False,
     format: FormatOption = Format.text,
@@ -185,7 +187,9 @@ def _duration(text: str) -> timedelta:
 @app.command()
 def demo(
     seconds: Annotated[float | None, typer.Option(help="End after this many seconds (also DEMO_SECONDS).")] = None,
-    data: Annotated[Path | None, typer.Option(help="Keep the database here, to see that a restart sends nothing.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Keep the database here, to see that a restart sends nothing.")
+    ] = None,
     listen: Annotated[str, typer.Option(help="HOST:PORT of the HTTP interface.")] = "127.0.0.1:9093",
     speed: Annotated[float, typer.Option(help="How much faster than ours the cluster's time runs.")] = 20.0,
 ) -> None:

@@ -50,9 +50,7 @@ class Store(Protocol):
         """Store all of `changes` in one transaction, or nothing (StoreError)."""
         ...
 
-    async def lease(
-        self, integration: tuple[str, str], now: datetime, until: datetime, limit: int
-    ) -> list[OutboxRow]:
+    async def lease(self, integration: tuple[str, str], now: datetime, until: datetime, limit: int) -> list[OutboxRow]:
         """Take queued rows of (receiver, integration) that are due and not leased, oldest first; leased until `until`."""
         ...
 

@@ -100,7 +100,7 @@ class MailChannel(Channel):
 
     def visible(self) -> str:
         return "\n".join(
-            f"{message['Subject']}\n{part.get_content()}"
+            f"{message['Subject']}\n{part.get_content()}".replace("\r\n", "\n")
             for message in self.server.received
             if (part := message.get_body(("plain",))) is not None
         )

@@ -234,7 +234,8 @@ def _status(container: Container, uid: str, created: datetime) -> JsonObject:
     last = _identified(container.last, this if is_waiting else before)
     if is_waiting and not last:
         this = ""
-    ready = container.ready if container.ready is not None else "running" in state or container.kind == "init"
+    well = "running" in state if container.kind != "init" else state.get("terminated", {}).get("exitCode") == 0
+    ready = well if container.ready is None else container.ready
     status: JsonObject = {"name": container.name, "state": state, "lastState": last, "ready": ready}
     status |= {"restartCount": number, "image": container.image}
     status |= {"imageID": image_id(container.image), "containerID": this} if this else {"imageID": ""}

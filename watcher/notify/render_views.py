@@ -24,7 +24,7 @@ def view(case: Case) -> AlertView:
     return AlertView(
         status="firing" if case.firing else "resolved",
         labels=alert.labels,
-        annotations={key: redact(value) for key, value in alert.annotations.items()},
+        annotations={key: clean(redact(value)) for key, value in alert.annotations.items()},
         starts_at=alert.starts_at,
         ends_at=alert.ends_at,
         end_reason=alert.end_reason.value if alert.end_reason is not None else None,

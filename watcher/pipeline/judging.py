@@ -269,7 +269,13 @@ def _end(step: Step, member: Member, why: str, *, gone: bool = False) -> None:
 def end_alert(step: Step, alert: Alert, reason: EndReason) -> None:
     step.touch(
         msgspec.structs.replace(
-            alert, state=AlertState.ENDED, ends_at=step.at, end_reason=reason, vacant_until=None, explained_by=None, news=True
+            alert,
+            state=AlertState.ENDED,
+            ends_at=step.at,
+            end_reason=reason,
+            vacant_until=None,
+            explained_by=None,
+            news=True,
         )
     )
 

@@ -46,6 +46,8 @@ def _time(time: datetime | None) -> str | None:
 
 def as_text(notification: Notification) -> str:
     """When, to whom and why, then the message as it would read."""
-    head = f"{_time(notification.at)}  {notification.receiver}/{notification.integration}  ({notification.reason.value})"
+    head = (
+        f"{_time(notification.at)}  {notification.receiver}/{notification.integration}  ({notification.reason.value})"
+    )
     body = "\n".join(f"    {line}".rstrip() for line in (notification.title, *notification.text.splitlines()))
     return f"{head}\n{body}\n"

@@ -7,11 +7,12 @@ each of those values may stand in a file instead, named by its `_file` twin. Nei
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path as FilePath
 from typing import Any, Final
 
 from watcher.lib.problems import Problem, Severity
+from watcher.lib.shapes import nearest
 from watcher.lib.yamlpos import Document, Path
 from watcher.model.config import Secret
 from watcher.settings.files import FileProblem, read_secret
@@ -37,6 +38,12 @@ class ConfigFile:
     def warn(self, path: Path, message: str, *, key: bool = False) -> None:
         self.problems.append(self.document.problem(path, message, key=key, severity=Severity.WARNING))
 
+    def unknown_key(self, path: Path, known: Collection[str]) -> None:
+        """An error about the key at the end of `path`."""
+        advice = nearest(str(path[-1]), known)
+        listed = f"; did you mean {advice}?" if advice else f": known are {', '.join(sorted(known))}"
+        self.error(path, f"unknown key {path[-1]}{listed}", key=True)
+
     def at(self, path: Path) -> Any:
         """The data at a path, or None."""
         data: Any = self.document.data
@@ -60,7 +67,9 @@ class ConfigFile:
 
         return _REFERENCE.sub(value, text)
 
-    def secret(self, path: Path, key: str, fits: Callable[[str], bool] | None = None, wanted: str = "") -> Secret | None:
+    def secret(
+        self, path: Path, key: str, fits: Callable[[str], bool] | None = None, wanted: str = ""
+    ) -> Secret | None:
         """The value of `key`, or of the file that `key`_file names; None where neither is given, or neither works.
 
         `fits` checks it, `wanted` says what it must be.

@@ -59,9 +59,7 @@ def read_secret(path: Path) -> str:
     return text
 
 
-def rule_documents(
-    patterns: Iterable[tuple[str, Position]], base: Path, problems: list[Problem]
-) -> list[Document]:
+def rule_documents(patterns: Iterable[tuple[str, Position]], base: Path, problems: list[Problem]) -> list[Document]:
     """The rule files that the patterns name, each once, in order; `base` is where relative ones begin."""
     paths: dict[Path, None] = {}
     for pattern, position in patterns:

@@ -8,12 +8,11 @@ Source: https://prometheus.io/docs/alerting/latest/configuration/
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from watcher.lib.shapes import Duration, Shape
-from watcher.model.config import WebhookConfig
 
 
 class IntegrationShape(Shape):
@@ -22,8 +21,27 @@ class IntegrationShape(Shape):
 
 class SlackShape(IntegrationShape):
     NOT_USED: ClassVar[frozenset[str]] = frozenset(
-        "title title_link text pretext fallback color fields actions short_fields footer thumb_url image_url link_names "
-        "callback_id mrkdwn_in http_config message_text update_message timeout".split()
+        (
+            "title",
+            "title_link",
+            "text",
+            "pretext",
+            "fallback",
+            "color",
+            "fields",
+            "actions",
+            "short_fields",
+            "footer",
+            "thumb_url",
+            "image_url",
+            "link_names",
+            "callback_id",
+            "mrkdwn_in",
+            "http_config",
+            "message_text",
+            "update_message",
+            "timeout",
+        )
     )
     send_resolved: bool = False
     api_url: str = ""
@@ -45,7 +63,17 @@ class DiscordShape(IntegrationShape):
 
 class EmailShape(IntegrationShape):
     NOT_USED: ClassVar[frozenset[str]] = frozenset(
-        "html text headers tls_config auth_identity auth_secret auth_secret_file force_implicit_tls threading".split()
+        (
+            "html",
+            "text",
+            "headers",
+            "tls_config",
+            "auth_identity",
+            "auth_secret",
+            "auth_secret_file",
+            "force_implicit_tls",
+            "threading",
+        )
     )
     send_resolved: bool = False
     to: str
@@ -74,8 +102,17 @@ class HttpClientShape(IntegrationShape):
     """`http_config` of a webhook."""
 
     NOT_USED: ClassVar[frozenset[str]] = frozenset(
-        "follow_redirects enable_http2 tls_config proxy_url proxy_from_environment no_proxy proxy_connect_header oauth2 "
-        "http_headers".split()
+        (
+            "follow_redirects",
+            "enable_http2",
+            "tls_config",
+            "proxy_url",
+            "proxy_from_environment",
+            "no_proxy",
+            "proxy_connect_header",
+            "oauth2",
+            "http_headers",
+        )
     )
     authorization: AuthorizationShape | None = None
     basic_auth: BasicAuthShape | None = None
@@ -102,6 +139,3 @@ class AppriseShape(IntegrationShape):
 class ConsoleShape(IntegrationShape):
     send_resolved: bool = True
     colour: bool = False
-
-
-WEBHOOK_TIMEOUT: Final = WebhookConfig(url=None).timeout if False else timedelta(seconds=10)  # type: ignore[arg-type]

@@ -120,7 +120,10 @@ class _Reader:
 
     def own(self, shape: OwnShape) -> Own:
         rules = None if shape.rules is None else tuple((each, ("rules", i)) for i, each in enumerate(shape.rules))
-        for path, span in ((("volumes", "interval"), shape.volumes.interval), (("storm", "within"), shape.storm.within)):
+        for path, span in (
+            (("volumes", "interval"), shape.volumes.interval),
+            (("storm", "within"), shape.storm.within),
+        ):
             if span < _SECOND:
                 self.wrong(path, f"{path[-1]} must be one second or more")
         return Own(

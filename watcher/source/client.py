@@ -193,7 +193,14 @@ async def _load(path: str) -> tuple[Any, Any]:
         loader = await load_kube_config(config_file=path, client_configuration=configuration, persist_config=False)
     except (ConfigException, yaml.YAMLError, *_BAD_KUBECONFIG) as error:
         raise ValueError(str(error) or type(error).__name__) from error
+    _trim_token(configuration)
     return configuration, loader
+
+
+def _trim_token(configuration: Any) -> None:
+    """A token file may end in a newline, which kubernetes_asyncio would put into the header."""
+    if token := configuration.api_key.get("BearerToken"):
+        configuration.api_key["BearerToken"] = token.strip()
 
 
 async def _from_kubeconfig(clock: Clock, path: str) -> KubeClient:
@@ -240,6 +247,7 @@ def _from_service_account(clock: Clock, places: Places) -> KubeClient:
         )
     except ConfigException as error:
         raise ConnectError(f"The service account in {places.service_account} cannot be used: {error}") from error
+    _trim_token(configuration)
     return KubeClient(ApiClient(configuration), Refresher(FileToken(token), _setter(configuration), clock))
 
 

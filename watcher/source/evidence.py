@@ -22,7 +22,7 @@ from watcher.model.evidence import Evidence, EvidenceRequest
 from watcher.model.kube import ContainerStatus, Pod
 from watcher.source.client import KubeClient, Query, limits
 from watcher.source.decode import BROKEN, decode_pod
-from watcher.source.errors import ApiError, Forbidden, SourceError
+from watcher.source.errors import ApiError, Forbidden, SourceError, Unreachable
 
 TAIL_LINES = (40, 12, 3)
 """How many lines are asked for, and again when the answer reached LOG_BYTES."""
@@ -248,6 +248,8 @@ def _in_words(error: Exception, resource: str) -> str:
         return f"403 {resource} is not allowed"
     if isinstance(error, ApiError):
         return redact(clean(f"{error.code} {error.message}".strip()))
+    if isinstance(error, Unreachable):
+        return "the API server did not answer"
     return redact(clean(str(error)))
 
 

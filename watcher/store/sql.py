@@ -8,8 +8,9 @@ beside it. Who may write is decided outside: on SQLite the file's lock sees to i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,6 +56,9 @@ class SqlStore:
         self._owner = owner
         self._writer = Writer(self._database.upsert, owner, lease_for)
         self._open = False
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def open(self) -> None:
         """Take the database for this process and bring its tables up to date."""
@@ -69,7 +73,9 @@ class SqlStore:
             raise
 
     async def close(self) -> None:
+        """Takes nothing new, and ends when what is running has ended."""
         self._open = False
+        await self._idle.wait()
         await self._database.close()
 
     async def load(self) -> tuple[View, datetime | None]:
@@ -131,28 +137,41 @@ class SqlStore:
         return await self._write("be written", pruned)
 
     async def _write(self, what: str, function: Callable[[Connection], T]) -> T:
-        async with self._translated(what), self._database.writer.begin() as connection:
+        async with self._in_use(what), self._database.writer.begin() as connection:
             return await connection.run_sync(function)
 
     async def _read(self, what: str, function: Callable[[Connection], T]) -> T:
-        async with self._translated(what), self._database.reader.begin() as connection:
+        async with self._in_use(what), self._database.reader.begin() as connection:
             return await connection.run_sync(function)
 
     @asynccontextmanager
-    async def _translated(self, what: str) -> AsyncIterator[None]:
+    async def _in_use(self, what: str) -> AsyncIterator[None]:
         if not self._open:
             raise StoreError("The store is not open.")
+        self._running += 1
+        self._idle.clear()
         try:
-            yield
-        except DBAPIError as error:
-            raise StoreError(f"The store could not {what}: {error.orig}.") from error
-        except PoolTimeout as error:
-            raise StoreError(f"The store could not {what}: all of its connections are busy.") from error
-        except msgspec.DecodeError as error:
-            raise StoreError(
-                f"The store holds a row that this version of Watcher cannot read ({error}). If a newer one has written "
-                "it, start that version again."
-            ) from error
+            with _translated(what):
+                yield
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise StoreError(f"The store could not {what}: {error.orig}.") from error
+    except PoolTimeout as error:
+        raise StoreError(f"The store could not {what}: all of its connections are busy.") from error
+    except msgspec.DecodeError as error:
+        raise StoreError(
+            f"The store holds a row that this version of Watcher cannot read ({error}). If a newer one has written "
+            "it, start that version again."
+        ) from error
 
 
 def _database(url: str) -> Database:

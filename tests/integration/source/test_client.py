@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 import ssl
 import stat
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -38,8 +37,6 @@ class Later(SystemClock):
 
 
 NOWHERE = Places(default_kubeconfig=Path("/nonexistent/config"), service_account=Path("/nonexistent/serviceaccount"))
-
-Connecting = Callable[..., "asyncio.Future[KubeClient]"]
 
 
 @pytest.fixture
@@ -135,7 +132,7 @@ async def test_a_token_file_is_read_again_after_a_minute(
     demo: DemoCluster, tmp_path: Path, opened: list[KubeClient]
 ) -> None:
     clock, token = Later(), tmp_path / "token"
-    token.write_text("first")
+    token.write_text("first\n")
     demo.access.tokens.add("first")
     path = kubeconfig(tmp_path / "config", demo.url, tokenFile=str(token))
     opened.append(await connect(clock, str(path), NOWHERE))
@@ -285,7 +282,7 @@ async def service_account(tmp_path: Path) -> AsyncIterator[tuple[Places, list[st
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=kubernetes"
     extensions = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run([*command.split(), *extensions], check=True, capture_output=True)
-    (here / "token").write_text("pod-token")
+    (here / "token").write_text("pod-token\n")
     tokens: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:

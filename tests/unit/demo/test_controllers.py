@@ -244,9 +244,10 @@ def test_a_container_that_would_have_died_on_a_lost_node_is_seen_dead_when_the_n
 
 
 def test_pressure_shows_in_the_nodes_conditions() -> None:
-    stage = Stage(
-        "timeline: [{at: 10s, pressure: node-1, kind: DiskPressure}, {at: 20s, pressure: node-1, kind: DiskPressure, on: false}]"
+    steps = (
+        "{at: 10s, pressure: node-1, kind: DiskPressure}, {at: 20s, pressure: node-1, kind: DiskPressure, on: false}"
     )
+    stage = Stage(f"timeline: [{steps}]")
     stage.run(11)
     assert condition(node(stage, "node-1"), "DiskPressure")["status"] == "True"
     stage.run(10)

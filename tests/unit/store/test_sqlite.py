@@ -177,6 +177,22 @@ async def test_a_commit_that_is_cancelled_at_any_point_is_whole_or_nothing(store
     await store.commit(Changes(), NOW + 2 * SECOND)
 
 
+async def test_closing_waits_for_what_is_running_and_refuses_what_comes_later(
+    store: SqlStore, make_store: MakeStore
+) -> None:
+    running = [asyncio.create_task(store.commit(Changes(groups={f"g{n}": group(f"g{n}")}), NOW)) for n in range(3)]
+    reading = asyncio.create_task(store.load())
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(store.close())
+    await asyncio.sleep(0)
+    with pytest.raises(StoreError, match="not open"):
+        await store.commit(Changes(), NOW)
+    await asyncio.gather(*running, reading, closing)
+    again = make_store("")
+    await again.open()
+    assert set((await again.load())[0].groups.rows) == {"g0", "g1", "g2"}
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -1,0 +1,89 @@
+"""How messages look, kept as files beside messages.md: plain text, Slack's blocks, Discord's embeds.
+
+After a change that is meant: `UPDATE_GOLDEN=1 pytest tests/contract/deliver/test_golden.py`, and read the diff.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.messages import (
+    at,
+    crash_loop,
+    ended,
+    envelope,
+    failed_job,
+    growth,
+    image_not_found,
+    many,
+    oom_kill,
+    recovered,
+)
+from watcher.deliver import discord, slack
+from watcher.model.config import DiscordConfig, Secret, SlackConfig
+from watcher.model.message import Notification, SendReason
+from watcher.model.state import EndReason
+from watcher.notify.render import render, summary
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+UPDATE = bool(os.environ.get("UPDATE_GOLDEN"))
+
+NOTIFICATIONS: dict[str, Callable[[], Notification]] = {
+    "oom_kill": lambda: render(envelope(), [oom_kill()]),
+    "image_not_found": lambda: render(envelope(now=at("09:20:00")), [image_not_found()]),
+    "crash_loop": lambda: render(envelope(), [crash_loop()]),
+    "growth": lambda: render(envelope(SendReason.GREW), [growth()]),
+    "failed_job": lambda: render(envelope(), [failed_job()]),
+    "recovered": lambda: render(envelope(SendReason.ALL_ENDED, at("15:02:20")), [recovered()]),
+    "deleted": lambda: render(envelope(SendReason.ALL_ENDED), [ended(crash_loop(), EndReason.DELETED)]),
+    "group": lambda: render(envelope(), [oom_kill(), crash_loop(), image_not_found()]),
+    "partly_resolved": lambda: render(
+        envelope(SendReason.SOME_ENDED), [crash_loop(), ended(oom_kill(), EndReason.RECOVERED)]
+    ),
+    "twelve_alerts": lambda: render(envelope(), many(12)),
+    "first_start": lambda: summary(envelope(SendReason.BASELINE), [*many(9), oom_kill(), image_not_found()]),
+}
+
+
+def plain_text(notification: Notification) -> str:
+    return f"{notification.title}\n{notification.text}\n"
+
+
+def slack_blocks(notification: Notification) -> str:
+    return _json(slack.payload(notification, SlackConfig(api_url=Secret(""))))
+
+
+def discord_embeds(notification: Notification) -> str:
+    return _json(discord.payload(notification, DiscordConfig(webhook_url=Secret(""))))
+
+
+def _json(payload: dict[str, Any]) -> str:
+    return json.dumps(payload, ensure_ascii=False, indent=2) + "\n"
+
+
+KINDS: dict[str, Callable[[Notification], str]] = {
+    "txt": plain_text,
+    "slack.json": slack_blocks,
+    "discord.json": discord_embeds,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", NOTIFICATIONS)
+def test_a_message_looks_as_it_was_agreed(name: str, kind: str) -> None:
+    path = GOLDEN / f"{name}.{kind}"
+    text = KINDS[kind](NOTIFICATIONS[name]())
+    if UPDATE:
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def test_every_kept_file_belongs_to_a_message() -> None:
+    kept = {path.name for path in GOLDEN.iterdir() if path.name.endswith(tuple(f".{kind}" for kind in KINDS))}
+    assert kept == {f"{name}.{kind}" for name in NOTIFICATIONS for kind in KINDS}

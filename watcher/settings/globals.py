@@ -1,0 +1,52 @@
+"""Alertmanager's `global`: what receivers inherit, and `resolve_timeout`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from watcher.lib.shapes import Duration, Shape, shape_problems
+from watcher.settings.configfile import ConfigFile
+
+_UNUSED: Final = ("http_config", "smtp_tls_config", "smtp_auth_identity", "smtp_auth_secret", "smtp_auth_secret_file")
+_UNUSED_TOO: Final = ("smtp_force_implicit_tls", "slack_app_token", "slack_app_token_file", "slack_app_url")
+_OTHERS: Final = (
+    *("pagerduty_", "opsgenie_", "victorops_", "wechat_", "telegram_", "webex_", "jira_", "rocketchat_"),
+    *("mattermost_", "incidentio_", "pushover_", "sns_", "msteams_"),
+)
+"""Keys of receiver types that have no adapter here; the receivers themselves are refused."""
+
+
+class GlobalShape(Shape):
+    """Alertmanager's names and defaults."""
+
+    resolve_timeout: Duration = timedelta(minutes=5)
+    smtp_from: str = ""
+    smtp_hello: str = "localhost"
+    smtp_smarthost: str = ""
+    smtp_auth_username: str = ""
+    smtp_auth_password: str = ""
+    smtp_auth_password_file: str = ""
+    smtp_require_tls: bool = True
+    slack_api_url: str = ""
+    slack_api_url_file: str = ""
+
+
+def read_global(file: ConfigFile) -> GlobalShape:
+    """The file's `global`, or Alertmanager's defaults where it has none or a wrong one."""
+    data: Any = file.at(("global",))
+    if data is None:
+        return GlobalShape()
+    if isinstance(data, dict):
+        for key in (*_UNUSED, *_UNUSED_TOO):
+            if key in data:
+                file.warn(("global", key), f"{key} is not used", key=True)
+        unused = {*_UNUSED, *_UNUSED_TOO}
+        data = {key: value for key, value in data.items() if key not in unused and not key.startswith(_OTHERS)}
+    try:
+        return GlobalShape.model_validate(data)
+    except ValidationError as error:
+        file.problems.extend(shape_problems(error, file.document, GlobalShape, ("global",)))
+        return GlobalShape()
