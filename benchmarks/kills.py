@@ -108,6 +108,8 @@ async def _kill_often(demo: DemoCluster, config: Path, hook: Hook, rng: random.R
         for _ in range(times):
             service = await _start(config, kubeconfig)
             await asyncio.sleep(rng.uniform(0.0, 1.6))
+            if service.returncode is not None:
+                raise RuntimeError((config.parent / "service.log").read_text()[-2000:])
             os.kill(service.pid, signal.SIGKILL)
             await service.wait()
         await changing

@@ -22,6 +22,7 @@ from watcher.model.config import FirstStart
 from watcher.ports import StoreError
 from watcher.settings import environment
 from watcher.settings.load import ConfigErrors, check_all, load
+from watcher.source.errors import SourceError
 
 app = typer.Typer(
     help="Watcher: sees what breaks in a Kubernetes cluster and tells people once, with the cause and the evidence.",
@@ -53,7 +54,7 @@ def main() -> None:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         sys.exit(1)
-    except (StoreError, OSError, ValueError) as error:
+    except (StoreError, SourceError, OSError, ValueError) as error:
         print(f"watcher: {error}", file=sys.stderr)
         sys.exit(1)
 

@@ -33,8 +33,8 @@ async def post(
                 headers={key.lower(): value for key, value in response.headers.items()},
                 body=await _read(response),
             )
-    except aiohttp.InvalidURL:
-        return GiveUp(reason="the configured address is not a valid URL")
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+        return GiveUp(reason="the configured address is no valid http or https URL")
     except TimeoutError:
         return TryLater(reason=f"no answer within {timeout.total_seconds():g} s")
     except aiohttp.ClientConnectorDNSError as error:

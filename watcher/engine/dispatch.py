@@ -116,7 +116,7 @@ class Worker:
 
     def _note(self, row: OutboxRow, outcome: Outcome, stats: DispatchStats) -> None:
         extra: dict[str, object] = {
-            "receiver": row.receiver, "integration": row.integration, "message": row.id, "attempt": row.attempts + 1,
+            "receiver": row.receiver, "integration": row.integration, "notification": row.id, "attempt": row.attempts + 1,
         }  # fmt: skip
         match outcome:
             case Delivered():

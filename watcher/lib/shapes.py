@@ -84,6 +84,10 @@ def _problem(error: Any, document: Document, model: type[BaseModel], prefix: Pat
         return document.problem(path, f"{name}must be {error['ctx']['expected']}")
     if kind == "value_error":
         return document.problem(path, _sentence(name, str(error["ctx"]["error"])))
+    if kind == "greater_than_equal":
+        return document.problem(path, f"{name}must be {error['ctx']['ge']} or more")
+    if kind == "too_short":
+        return document.problem(path, f"{name}must not be empty")
     wanted = _WANTED.get(kind)
     if wanted is None:
         return document.problem(path, f"{name or 'value '}is wrong: {error['msg']}")
@@ -113,7 +117,9 @@ def _given(document: Document, path: Path, kind: str) -> str:
             return ""
     if kind == "string_type" and isinstance(value, bool | int | float):
         return ": put it in quotes"
-    words = {dict: "a mapping", list: "a list", str: "text", type(None): "empty"}
+    words = {dict: "a mapping", list: "a list", str: "text", type(None): "empty (text that begins with # needs quotes)"}
+    if value is None and kind != "string_type":
+        return ", not empty"
     word = words.get(type(value))
     return f", not {word}" if word else ""
 

@@ -107,7 +107,8 @@ def own_settings(file: ConfigFile, overrides: Overrides) -> Own:
     except ValidationError as error:
         problems = shape_problems(error, file.document, OwnShape, ())
         file.problems.extend(_placed(file, overrides, error, problems))
-        return Own()
+        wrong = {each["loc"][0] for each in error.errors(include_input=False, include_url=False)}
+        shape = OwnShape.model_validate({key: value for key, value in values.items() if key not in wrong})
     return _Reader(file, overrides).own(shape)
 
 

@@ -201,15 +201,18 @@ class ReceiverReader:
         url = self._needed(path, "url", fits=is_http_url)
         where = (*path, "http_config")
         client = self._shape(HttpClientShape, where) if self.file.at(where) is not None else HttpClientShape()
-        if shape is None or url is None or client is None:
+        if client is None:
             return None
         username, password = self._basic_auth(where, client)
+        bearer = self._bearer(where, client)
+        if shape is None or url is None:
+            return None
         return WebhookConfig(
             url=url,
             send_resolved=shape.send_resolved,
             max_alerts=shape.max_alerts,
             timeout=shape.timeout or WebhookConfig(url=url).timeout,
-            bearer_token=self._bearer(where, client),
+            bearer_token=bearer,
             basic_username=username,
             basic_password=password,
         )

@@ -59,6 +59,8 @@ class RouteReader:
         self.receivers = receivers
         self.intervals = intervals
         self.used: set[str] = set()
+        self._unread: set[str] = set()
+        """Ids of routes whose matchers have errors: nothing is known of what they take."""
 
     def root(self) -> Route:
         path: Path = ("route",)
@@ -72,8 +74,11 @@ class RouteReader:
         return self._route(path, _Inherited())
 
     def _route(self, path: Path, above: _Inherited) -> Route:
+        errors = len(self.file.problems)
         shape = self._shape(path)
         matchers = sort_matchers(read_matcher_keys(self.file, path, ("matchers", "match", "match_re")))
+        if any(problem.is_error for problem in self.file.problems[errors:]):
+            self._unread.add(above.id)
         own = _Inherited(
             id=above.id,
             key=f"{above.key}/{format_matchers(matchers)}" if above.key else "{}",
@@ -164,9 +169,11 @@ class RouteReader:
         )
 
     def _never(self, path: Path, child: Route, earlier: list[Route], above: tuple[Matcher, ...]) -> None:
+        if child.id in self._unread:
+            return
         wanted = frozenset(child.matchers)
         for index, other in enumerate(earlier):
-            if not other.continue_ and frozenset(other.matchers) <= wanted:
+            if other.id not in self._unread and not other.continue_ and frozenset(other.matchers) <= wanted:
                 what = "everything" if not other.matchers else f"all of {format_matchers(other.matchers)}"
                 self.file.warn(path, f"this route can never match: route {index + 1} before it takes {what}")
                 return

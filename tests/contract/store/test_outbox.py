@@ -140,6 +140,14 @@ async def test_a_dead_message_that_is_enqueued_again_is_free_at_once(store: AnyS
     assert set((await store.load())[0].outbox.rows) == {"m"}
 
 
+async def test_a_message_that_left_the_queue_leaves_its_lease_too(store: AnyStore) -> None:
+    await enqueue(store, message("m"), at=NOW)
+    dead = replace(message("m"), state=MessageState.DEAD)
+    await store.commit(Changes(outbox={"m": None}, finished=[dead]), NOW)
+    await enqueue(store, message("m"), at=NOW)
+    assert await leased(store, now=NOW) == ["m"]
+
+
 async def test_a_message_that_dies_and_is_enqueued_again_in_one_commit_is_queued(store: AnyStore) -> None:
     await enqueue(store, message("m"))
     again = message("m", next_at=LATER)

@@ -112,6 +112,14 @@ async def test_the_writer_waits_for_the_disk_and_the_reader_cannot_write(store: 
         assert (await connection.execute(text("PRAGMA query_only"))).scalar() == 1
 
 
+async def test_a_commit_holds_the_file_from_its_beginning(store: SqlStore, beside: sqlite3.Connection) -> None:
+    """One that began as a reader would fail, without any waiting, if somebody wrote before its own first write."""
+    beside.execute("PRAGMA busy_timeout = 0")
+    async with store._database.writer.begin():
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            beside.execute("BEGIN IMMEDIATE")
+
+
 async def test_a_commit_that_the_database_refuses_is_a_store_error_and_changes_nothing(
     store: SqlStore, beside: sqlite3.Connection
 ) -> None:
