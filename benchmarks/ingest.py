@@ -23,6 +23,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -159,6 +160,9 @@ async def read_with_theirs(task: Task) -> Result:
     """kubernetes-asyncio as its README shows it: a list of models, kept, and a Watch from its version."""
     from kubernetes_asyncio import client, config, watch
 
+    def ask(**query: Any) -> Any:
+        return core.list_pod_for_all_namespaces(**query)
+
     await config.load_kube_config(task.kubeconfig)
     async with client.ApiClient() as api:
         core = client.CoreV1Api(api)
@@ -167,7 +171,7 @@ async def read_with_theirs(task: Task) -> Result:
         kept: dict[str, object] = {}
         more, token = True, ""
         while more:
-            page = await core.list_pod_for_all_namespaces(limit=500, **({"_continue": token} if token else {}))
+            page = await ask(limit=500, **({"_continue": token} if token else {}))
             kept.update((pod.metadata.uid, pod) for pod in page.items)
             token = page.metadata._continue or ""
             more = bool(token)
@@ -176,12 +180,13 @@ async def read_with_theirs(task: Task) -> Result:
 
         async def follow() -> None:
             left = task.events
-            stream = watch.Watch().stream(core.list_pod_for_all_namespaces, resource_version=task.version)
-            async for event in stream:
-                kept[event["object"].metadata.uid] = event["object"]
-                left -= 1
-                if left == 0:
-                    return
+            async with watch.Watch() as watching:
+                stream = watching.stream(core.list_pod_for_all_namespaces, resource_version=task.version)
+                async for event in stream:
+                    kept[event["object"].metadata.uid] = event["object"]
+                    left -= 1
+                    if left == 0:
+                        return
 
         rate, cpu_rate = await measured(follow, task.events)
     return Result(

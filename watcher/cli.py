@@ -121,8 +121,8 @@ def check(config: ConfigOption = None, rules: RulesOption = None, format: Format
     raise typer.Exit(1 if errors else 0)
 
 
-@app.command()
-def test(files: list[Path], format: FormatOption = Format.text) -> None:
+@app.command("test")
+def rule_tests(files: list[Path], format: FormatOption = Format.text) -> None:
     """Run rule tests."""
     from watcher.replay.ruletests import run_files
 

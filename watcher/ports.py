@@ -51,7 +51,7 @@ class Store(Protocol):
         ...
 
     async def lease(self, integration: tuple[str, str], now: datetime, until: datetime, limit: int) -> list[OutboxRow]:
-        """Take queued rows of (receiver, integration) that are due and not leased, oldest first; leased until `until`."""
+        """Take queued rows of (receiver, integration) that are due and not leased, oldest first, until `until`."""
         ...
 
     async def transitions(self, limit: int) -> Sequence[Transition]:

@@ -16,6 +16,10 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 HANG: Final = -1
 """An answer that never comes."""
+HANG_UP: Final = -2
+"""The connection is closed without an answer."""
+ENDLESS: Final = -3
+"""200, and a body that never ends."""
 
 SLACK_TEXT: Final = 3000
 SLACK_BLOCKS: Final = 50
@@ -69,7 +73,7 @@ class HttpReceiver:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def _take(self, request: web.Request) -> web.Response:
+    async def _take(self, request: web.Request) -> web.StreamResponse:
         body = json.loads(await request.text())
         wrong = self.wrong(body)
         if wrong:
@@ -80,11 +84,20 @@ class HttpReceiver:
         )
         if self.answering is None:
             return self.thanks(request)
-        if self.answering.status == HANG:
+        if self.answering.status < 0:
+            return await self._misbehave(request, self.answering.status)
+        return web.Response(status=self.answering.status, text=self.answering.body, headers=self.answering.headers)
+
+    async def _misbehave(self, request: web.Request, how: int) -> web.StreamResponse:
+        response = web.StreamResponse()
+        if how == HANG_UP and request.transport is not None:
+            request.transport.close()
+        if how == ENDLESS:
+            await response.prepare(request)
+            await response.write(b"o")
+        if how != HANG_UP:
             await self._closing.wait()
-        return web.Response(
-            status=max(self.answering.status, 200), text=self.answering.body, headers=self.answering.headers
-        )
+        return response
 
     def wrong(self, body: Any) -> str:
         return ""

@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,13 +23,13 @@ import uvicorn
 from prometheus_client.core import Metric
 
 from watcher.api.app import Readiness, make_app
+from watcher.app.metrics import service_metrics
 from watcher.deliver.factory import make_sender
 from watcher.engine.clock import SystemClock
 from watcher.engine.dispatch import LEASE, Dispatcher, Name
 from watcher.engine.evidence import EvidenceLoop
 from watcher.engine.queue import IntakeQueue
 from watcher.engine.writer import Writer
-from watcher.app.metrics import service_metrics
 from watcher.model.changes import Changes
 from watcher.model.observations import Scope, Started
 from watcher.ports import Clock, Sender
@@ -191,7 +191,7 @@ async def _finish(service: Service) -> None:
     """Let due messages go out and be recorded, for a while."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STOP_WITHIN):
-            while len(service.queue) or service.dispatcher.busy():
+            while len(service.queue) or service.dispatcher.busy():  # noqa: ASYNC110 - two rooms, no common event
                 await asyncio.sleep(0.02)
 
 
@@ -205,7 +205,7 @@ class _Server(uvicorn.Server):
     """Without its signal handlers: the service has its own order to stop in."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]  # noqa: ANN201 - uvicorn's own signature
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 

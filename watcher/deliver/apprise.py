@@ -3,7 +3,8 @@
 Apprise is synchronous and heavy (0.45 s and 18 MiB to import), so it is imported at the first message, in a thread of
 the bounded executor. Its own retries, pauses and redirects are off: retrying is the outbox's. What it answers is a
 yes or no; the HTTP status is read from the log lines it returns with it (`… error=429.`), and a no without a status
-is tried later. The text is cut to what the service takes. Its loggers stay at INFO: DEBUG prints addresses.
+is tried later. The text is cut to what the service takes. Its log goes nowhere else, since it prints addresses and
+tokens that it does not understand.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _TYPES: Final = {Mark.CRITICAL: "failure", Mark.WARNING: "warning", Mark.RECOVER
 _LOUD: Final = re.compile(r"@(?=everyone\b|here\b|channel\b|all\b)|<(?=[!@#])", re.IGNORECASE)
 """What chats take for a mention, where the text reaches them without escaping of their own."""
 _INVISIBLE: Final = "\u200b"
+_NOWHERE: Final = logging.NullHandler()
 
 
 class AppriseSender:
@@ -89,8 +91,11 @@ def _quiet(text: str) -> str:
 def _service(url: str) -> apprise.Apprise:
     import apprise
 
-    for name in ("apprise", "urllib3"):
-        logger = logging.getLogger(name)
+    own = logging.getLogger("apprise")
+    own.propagate = False
+    own.addHandler(_NOWHERE)
+    # At DEBUG both print the address of every request.
+    for logger in (own, logging.getLogger("urllib3")):
         logger.setLevel(max(logger.getEffectiveLevel(), logging.INFO))
     asset = apprise.AppriseAsset(
         app_id="Watcher",

@@ -78,7 +78,7 @@ def show(block: Block, limit: int) -> str:
             text = f"{block.mark.symbol} **{escape_discord(block.title)}**{place}"
             return text if len(text) <= limit else _title(block, limit)
         case Text():
-            text = "".join(_span(span) for span in block.spans)
+            text = "".join(_span(span) for span in block.spans if span.text)
             return (
                 text if len(text) <= limit else fit("".join(span.text for span in block.spans), limit, escape_discord)
             )

@@ -42,6 +42,7 @@ TIMEOUT: Final = timedelta(seconds=30)
 _TLS_PORT: Final = 465
 _SUBJECT_LIMIT: Final = 200
 _REMEMBERED: Final = 1000
+_ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -154,8 +155,10 @@ def payload(notification: Notification, config: EmailConfig) -> EmailMessage:
     return message
 
 
-def _parsed(addresses: Iterable[str]) -> list[Address]:
-    pairs = getaddresses(list(addresses))
+def _parsed(written: Iterable[str]) -> list[Address]:
+    pairs = getaddresses(list(written))
+    if not pairs or not all(_ADDRESS.fullmatch(address) for _, address in pairs):
+        raise ValueError(f"not an address: {', '.join(written)}")
     return [Address(display_name=name, addr_spec=address) for name, address in pairs]
 
 

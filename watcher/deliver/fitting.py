@@ -57,9 +57,16 @@ def units(text: str) -> int:
 
 def shown(block: Block, limit: int, show: Show) -> str:
     """The block in at most `limit` units."""
-    text = show(block, limit)
-    if units(text) > limit:
-        text = show(block, limit - (units(text) - len(text)))
+    return within(limit, lambda room: show(block, room))
+
+
+def within(limit: int, make: Callable[[int], str]) -> str:
+    """What `make` gives for the largest number of characters that are no more than `limit` units."""
+    room = limit
+    text = make(room)
+    while units(text) > limit and room > 1:
+        room = min(room - 1, room * limit // units(text))
+        text = make(max(room, 1))
     return text
 
 

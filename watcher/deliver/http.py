@@ -42,7 +42,7 @@ async def post(
     except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
         return TryLater(reason=f"no trusted TLS connection to {error.host}:{error.port}")
     except aiohttp.ClientConnectorError as error:
-        return TryLater(reason=f"cannot connect to {error.host}:{error.port}: {error.os_error.strerror}")
+        return TryLater(reason=f"cannot connect to {error.host}:{error.port}: {error.os_error.strerror or 'no answer'}")
     except (aiohttp.ClientError, OSError, ValueError) as error:
         # ValueError: credentials given twice, a header that cannot be sent. Texts of these errors hold addresses.
         kind = type(error).__name__

@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 
 from watcher.deliver.answers import Answer, outcome_of
-from watcher.deliver.fitting import Layout, Limits, lay_out, log_text, shown, units
+from watcher.deliver.fitting import Layout, Limits, lay_out, log_text, shown, units, within
 from watcher.deliver.http import TIMEOUT, post
 from watcher.lib.text import code_block_slack, cut, escape_slack, fit
 from watcher.model.config import SlackConfig
@@ -52,8 +52,7 @@ def payload(notification: Notification, config: SlackConfig) -> dict[str, Any]:
         "icon_emoji": config.icon_emoji,
         "icon_url": config.icon_url,
     }
-    title = heading_line(heading)
-    title = cut(title, HEADER - (units(title) - len(title)))
+    title = within(HEADER, lambda room: cut(heading_line(heading), room))
     return {
         **{key: value for key, value in wanted.items() if value},
         "text": shown(heading, SECTION, show),
@@ -72,7 +71,7 @@ def show(block: Block, limit: int) -> str:
         case Heading():
             return _heading(block, limit)
         case Text():
-            text = "".join(_span(span) for span in block.spans)
+            text = "".join(_span(span) for span in block.spans if span.text)
             return text if len(text) <= limit else fit("".join(span.text for span in block.spans), limit, escape_slack)
         case Log():
             return log_text(block, limit, code_block_slack)

@@ -3,7 +3,8 @@
 A summary is made when it is asked for, from the pods that run on the node and from how full each claim is said to be at
 that time; the list also has volumes without a claim, and its times lag behind, as real ones do. Each node has a
 listener of its own on loopback (up to 32; further nodes share the first), named in the Node object's
-daemonEndpoints. Real kubelets speak TLS; these do not.
+daemonEndpoints. Real kubelets speak TLS; these do not. Faults with the resource `stats` (and a node's name as their
+namespace) act on these ports.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from aiohttp import web
 
 from watcher.demo.access import USER, Access
 from watcher.demo.clock import rfc3339
+from watcher.demo.faults import Faults
 from watcher.demo.model import Cluster
 from watcher.demo.resources import JsonObject, Key
+from watcher.demo.status import ApiError
+from watcher.demo.trouble import endure
 
 GIB = 1024**3
 _MAX_LISTENERS = 32
@@ -140,9 +144,10 @@ def _running(pod: JsonObject) -> bool:
 class Kubelets:
     """The kubelets' own ports."""
 
-    def __init__(self, stats: Stats, access: Access, host: str = "127.0.0.1") -> None:
+    def __init__(self, stats: Stats, access: Access, faults: Faults, host: str = "127.0.0.1") -> None:
         self._stats = stats
         self._access = access
+        self._faults = faults
         self._host = host
         self._ports: dict[str, int] = {}
         self._runners: list[web.AppRunner] = []
@@ -168,11 +173,16 @@ class Kubelets:
 
     async def _serve(self, node: str, listener: socket.socket) -> None:
         async def handle(request: web.Request) -> web.Response:
+            try:
+                if await endure(request, self._faults.on_request("get", "stats", node)):
+                    return web.Response()
+            except ApiError as error:
+                return web.Response(status=error.code, text=str(error))
             return self._answer(node, request)
 
         app = web.Application()
         app.router.add_get("/{path:.*}", handle)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
         self._runners.append(runner)
         await runner.setup()
         await web.SockSite(runner, listener).start()

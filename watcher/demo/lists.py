@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import bisect
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -16,10 +17,10 @@ import msgspec
 
 from watcher.demo.forms import Form, list_document
 from watcher.demo.model import Cluster
-from watcher.demo.resources import JsonObject, Key, Target
+from watcher.demo.resources import JsonObject, Target, key_path
 from watcher.demo.selectors import Selector, parse_selector
 from watcher.demo.status import ApiError, bad_request, expired_continue, expired_exact, invalid, too_large
-from watcher.demo.store import Store, Stored
+from watcher.demo.store import Encoded, Store, Stored
 
 
 class ListTwist(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,8 +91,6 @@ def twisted(page: Page, target: Target, form: Form, twist: ListTwist, now: datet
 
 
 def _padded(stored: Stored, size: int) -> Stored:
-    from watcher.demo.store import Encoded
-
     item = stored.copy()
     item["metadata"].setdefault("annotations", {})["demo/padding"] = "x" * size
     return Stored(stored.resource, stored.key, stored.version, Encoded.of(item))
@@ -154,32 +153,31 @@ def _continued(cluster: Cluster, target: Target, selector: Selector, limit: int,
         if snapshot is None:
             raise expired_continue(Token(rv=-1, start=token.start).encode())
         version, everything = token.rv, snapshot
-    wanted = [s for s in _wanted(everything, target, selector) if _path(s.key) >= token.start]
+    begin = bisect.bisect_left(everything, token.start, key=lambda stored: key_path(stored.key))
+    wanted = _wanted(everything[begin:], target, selector)
     if limit and len(wanted) > limit and token.rv < 0:
         store.keep_snapshot(version, everything)
     return _cut(wanted, version, limit, selector)
 
 
-def _cut(wanted: list[Stored], version: int, limit: int, selector: Selector) -> Page:
+def _cut(wanted: Sequence[Stored], version: int, limit: int, selector: Selector) -> Page:
     if not limit or len(wanted) <= limit:
         return Page(stored=wanted, version=version)
     # The next page begins right after the last key of this one, as etcd's range does: key plus a zero byte.
-    token = Token(rv=version, start=_path(wanted[limit - 1].key) + "\0").encode()
+    token = Token(rv=version, start=key_path(wanted[limit - 1].key) + "\0").encode()
     remaining = None if selector else len(wanted) - limit
     return Page(stored=wanted[:limit], version=version, token=token, remaining=remaining)
 
 
-def _wanted(everything: Sequence[Stored], target: Target, selector: Selector) -> list[Stored]:
+def _wanted(everything: Sequence[Stored], target: Target, selector: Selector) -> Sequence[Stored]:
     namespace = target.namespace
+    if not namespace and not selector:
+        return everything
     return [
         stored
         for stored in everything
         if (not namespace or stored.key[0] == namespace) and (not selector or selector.matches(stored.item))
     ]
-
-
-def _path(key: Key) -> str:
-    return f"{key[0]}/{key[1]}" if key[0] else key[1]
 
 
 def _decode(text: str) -> Token:

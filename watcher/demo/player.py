@@ -23,6 +23,7 @@ from watcher.demo.scenario import ContainerShape, Scenario, WorkloadShape, behav
 from watcher.demo.sets import BarePod, DaemonSet, StatefulSet
 from watcher.demo.steps import (
     Become,
+    ClaimPhase,
     Complete,
     Crash,
     Delete,
@@ -77,6 +78,7 @@ class Player:
             Log: self._log,
             EventNote: self._note,
             Fill: self._fill,
+            ClaimPhase: self._claim_phase,
             NodeDown: lambda step: self.world.node_down(step.target),
             NodeUp: lambda step: self.world.node_up(step.target),
             Pressure: lambda step: self.world.node_pressure(step.target, step.kind, step.on),
@@ -182,6 +184,10 @@ class Player:
     def _note(self, step: EventNote) -> None:
         for run in self._pods(step, None):
             run.note(Note(reason=step.reason, message=step.message, warning=step.warning))
+
+    def _claim_phase(self, step: ClaimPhase) -> None:
+        namespace, _, name = step.target.partition("/")
+        self.world.claim_phase(namespace, name, step.phase, step.message)
 
     def _fill(self, step: Fill) -> None:
         namespace, _, name = step.target.partition("/")

@@ -18,6 +18,11 @@ Key = tuple[str, str]
 """(namespace, name); the namespace of cluster-wide kinds is empty."""
 
 
+def key_path(key: Key) -> str:
+    """`namespace/name`, the end of etcd's key: lists and continue tokens are in the order of these texts."""
+    return f"{key[0]}/{key[1]}" if key[0] else key[1]
+
+
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """One kind as the API names it."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter, deque
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,7 @@ from watcher.demo.model import Cluster
 from watcher.demo.player import Player
 from watcher.demo.recordings import RecordingPlayer
 from watcher.demo.scenario import Scenario, load_scenario
-from watcher.demo.server import ApiServer
+from watcher.demo.server import ApiServer, Seen
 from watcher.demo.world import World
 
 _POLL = 0.002
@@ -64,7 +65,7 @@ class DemoCluster:
         self.access = self.api.access
         self.faults = self.api.faults
         self.watch_options = self.api.watch_options
-        self.kubelets = Kubelets(self.stats, self.access, self.options.host)
+        self.kubelets = Kubelets(self.stats, self.access, self.faults, self.options.host)
         self.world = World(self.cluster, self.logs, self.stats, self.kubelets.port)
         self.speed = self.options.speed or 1.0
         self.port = self.options.port
@@ -75,6 +76,16 @@ class DemoCluster:
     def url(self) -> str:
         """`http://127.0.0.1:PORT`."""
         return f"http://{self.options.host}:{self.port}"
+
+    @property
+    def counts(self) -> Counter[tuple[str, str]]:
+        """Requests that arrived, by (verb, resource): `counts["watch", "pods"]`."""
+        return self.api.counts
+
+    @property
+    def requests(self) -> deque[Seen]:
+        """The last 1000 requests, with their queries and headers."""
+        return self.api.requests
 
     @property
     def kubelet_url(self) -> str:

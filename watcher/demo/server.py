@@ -7,7 +7,6 @@ comes in as the two protocols below.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, deque
 from collections.abc import Mapping
 from datetime import UTC
@@ -40,7 +39,8 @@ from watcher.demo.status import (
     not_found,
     unsupported_media_type,
 )
-from watcher.demo.watch import Watch, WatchOptions, parse_watch, refuse_watch, reset_connection, write_slowly
+from watcher.demo.trouble import endure
+from watcher.demo.watch import Watch, WatchOptions, parse_watch, refuse_watch, write_slowly
 from watcher.demo.writes import Writes
 
 _JSON = "application/json"
@@ -113,15 +113,8 @@ class ApiServer:
         try:
             self.access.authenticate(request.headers.get("Authorization", ""))
             trouble = self.faults.on_request(verb, resource, namespace)
-            if trouble.reset:
-                reset_connection(request)
+            if await endure(request, trouble):
                 return web.Response()
-            if trouble.delay:
-                await asyncio.sleep(trouble.delay)
-            if trouble.hang is not None:
-                await trouble.hang.wait()
-            if trouble.error is not None:
-                raise trouble.error
             response = await self._answer(request, verb, target, trouble.bytes_per_second)
             if trouble.bytes_per_second and isinstance(response, web.Response):
                 return await _send_slowly(request, response, trouble.bytes_per_second)
@@ -246,7 +239,7 @@ def _verb(request: web.Request, target: Target | None) -> str:
     verb = _METHODS.get(request.method, request.method.lower())
     if target is None or (target.name and request.method != "GET"):
         return verb
-    if verb == "get" and request.query.get("watch", "") in ("1", "true"):
+    if verb == "get" and request.query.get("watch", "").lower() in ("1", "true"):
         return "watch"
     if not target.name:
         return {"get": "list", "delete": "deletecollection"}.get(verb, verb)

@@ -14,6 +14,7 @@
     log: shop/web, lines: [..]                      its containers print
     note: shop/web, reason: Unhealthy, message: .., warning: true     a kubelet's Event about its pods
     fill: shop/data-db-0, to: 93, over: 20m         percent of a claim, reached evenly
+    claim_phase: shop/data-db-0, phase: Lost        or Pending, Bound
     node_down: node-2 / node_up: node-2             stops answering / is back
     pressure: node-1, kind: DiskPressure, on: true
     fault: {fault: drop_watches, abrupt: true}      any fault of faults.py
@@ -234,6 +235,15 @@ class Fill(Step):
     over: Duration = timedelta()
 
 
+class ClaimPhase(Step):
+    action = "claim_phase"
+    about = "claim"
+    claim_phase: str
+    phase: Literal["Pending", "Bound", "Lost"]
+    message: str = ""
+    """Of a ProvisioningFailed Event, where there is one."""
+
+
 class NodeDown(Step):
     action = "node_down"
     about = "node"
@@ -288,6 +298,7 @@ _STEPS: tuple[type[Step], ...] = (
     Log,
     EventNote,
     Fill,
+    ClaimPhase,
     NodeDown,
     NodeUp,
     Pressure,

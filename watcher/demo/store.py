@@ -16,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from watcher.demo.resources import JsonObject, Key, Resource
+from watcher.demo.resources import JsonObject, Key, Resource, key_path
 
 _MARK = "@@resourceVersion@@"
 _MARK_BYTES = f'"{_MARK}"'.encode()
@@ -134,14 +134,14 @@ class Store:
     def put(self, stored: Stored) -> None:
         previous = self.objects.get(stored.key)
         if previous is None:
-            bisect.insort(self._keys, stored.key)
+            bisect.insort(self._keys, stored.key, key=key_path)
         self.objects[stored.key] = stored
         self._append(Change("ADDED" if previous is None else "MODIFIED", stored, previous))
 
     def delete(self, key: Key, version: int) -> Stored:
         """Remove the object; the DELETED event carries its last state under `version`."""
         previous = self.objects.pop(key)
-        del self._keys[bisect.bisect_left(self._keys, key)]
+        del self._keys[bisect.bisect_left(self._keys, key_path(key), key=key_path)]
         self._append(Change("DELETED", Stored(self.resource, key, version, previous.encoded), previous))
         return previous
 
@@ -154,13 +154,12 @@ class Store:
 
     def _trim(self, count: int) -> None:
         if count > 0:
-            self.floor = self.changes[count - 1].version
+            self.floor = max(self.floor, self.changes[count - 1].version)
             del self.changes[:count]
             self.base += count
 
     def forget(self, version: int) -> None:
-        """Compaction: watches that begin before `version`, and continue tokens, are answered 410."""
-        self._trim(bisect.bisect_right(self.changes, version, key=lambda change: change.version))
+        """Compaction: watches that begin before `version`, and continue tokens, are answered 410. Open ones go on."""
         self.floor = max(self.floor, version)
         self._snapshots.clear()
 
@@ -169,7 +168,7 @@ class Store:
         return self.base + bisect.bisect_right(self.changes, version, key=lambda change: change.version)
 
     def current(self) -> tuple[Stored, ...]:
-        """All objects, in order of (namespace, name) as etcd's keys are."""
+        """All objects, in the order of etcd's keys."""
         objects = self.objects
         return tuple([objects[key] for key in self._keys])
 
@@ -193,7 +192,7 @@ class Store:
             if change.version <= version:
                 break
             _undo(objects, change)
-        return tuple(objects[key] for key in sorted(objects))
+        return tuple(objects[key] for key in sorted(objects, key=key_path))
 
 
 def _undo(objects: dict[Key, Stored], change: Change) -> None:

@@ -190,6 +190,18 @@ class World:
             capacity=size, used=int(size * used_percent / 100), inodes=max(65_536, size // 16_384), begin=now
         )
 
+    def claim_phase(self, namespace: str, name: str, phase: str, message: str) -> None:
+        """A claim changes its phase; `message` is the provisioner's, in a ProvisioningFailed Event."""
+        claim = self.cluster.get("PersistentVolumeClaim", namespace, name)
+        if claim is None:
+            raise KeyError(f"there is no claim {namespace}/{name}")
+        claim["status"]["phase"] = phase
+        self.cluster.put(claim)
+        if message:
+            component = "persistentvolume-controller"
+            note = Note(reason="ProvisioningFailed", message=message, warning=True, component=component)
+            self.events.record(claim, note)
+
 
 def _set_condition(node: JsonObject, kind: str, status: str, now: str, words: tuple[str, str]) -> None:
     for entry in node["status"]["conditions"]:

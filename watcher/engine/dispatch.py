@@ -116,8 +116,11 @@ class Worker:
 
     def _note(self, row: OutboxRow, outcome: Outcome, stats: DispatchStats) -> None:
         extra: dict[str, object] = {
-            "receiver": row.receiver, "integration": row.integration, "notification": row.id, "attempt": row.attempts + 1,
-        }  # fmt: skip
+            "receiver": row.receiver,
+            "integration": row.integration,
+            "notification": row.id,
+            "attempt": row.attempts + 1,
+        }
         match outcome:
             case Delivered():
                 stats.delivered += 1

@@ -92,14 +92,14 @@ class Writer:
         """A stage that raises is isolated to its observation: that one is set aside, the rest goes on."""
         try:
             return handle(self.core, self.view, inputs, now)
-        except Exception:  # noqa: BLE001 - the guard of the loop: a stage that raises must not end the service
+        except Exception:
             if not inputs:
                 raise
         good: list[Input] = []
         for one in inputs:
             try:
                 handle(self.core, self.view, [*good, one], one.at)
-            except Exception:  # as above: find the observation that a stage cannot take
+            except Exception:  # noqa: BLE001 - as above: find the observation that a stage cannot take
                 self._set_aside(one)
             else:
                 good.append(one)

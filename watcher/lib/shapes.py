@@ -139,13 +139,13 @@ def _fields(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _model_at(model: type[BaseModel], loc: Path) -> type[BaseModel] | None:
-    """The model of the mapping at `loc` below `model`."""
+    """The model of the mapping at `loc` below `model`; a list's or a mapping's values are its last parameter."""
     annotation: Any = model
     for step in loc:
         if isinstance(step, str) and _is_model(annotation):
             annotation = _fields(annotation).get(step)
         else:
-            annotation = next(iter(typing.get_args(annotation)), None)
+            annotation = next(reversed(typing.get_args(annotation)), None)
         annotation = _without_none(annotation)
     return annotation if _is_model(annotation) else None
 

@@ -139,12 +139,13 @@ def pods_of(case: Case) -> str:
         return ""
     if total < count:
         return many(count, "pod")
-    if case.grew:
-        return "none is ready" if case.facts.pods_ready == 0 else ""
     if total == 1:
         return "its only pod"
-    none = ", none is ready" if case.facts.pods_ready == 0 else ""
-    return f"{count:,} of {total:,} pods{none}"
+    none = f"none of the {total:,} is ready" if total > count else "none is ready"
+    none = none if case.facts.pods_ready == 0 else ""
+    if case.grew:
+        return none
+    return f"{count:,} of {total:,} pods" + (f", {none}" if none else "")
 
 
 def within(span: timedelta) -> str:

@@ -83,7 +83,7 @@ def _named(cases: Sequence[Case], titles: Sequence[str]) -> str:
     first = f"{cases[0].name} "
     if all(text.startswith(first) for text in titles):
         titles = [titles[0], *(text.removeprefix(first) for text in titles[1:])]
-    return listed(titles, NAMED)
+    return listed(titles, NAMED, "; ")
 
 
 def _place(cases: Sequence[Case]) -> str:

@@ -97,7 +97,8 @@ def body(case: Case) -> tuple[Block, ...]:
 def _firing(case: Case) -> Iterator[Block]:
     lead = case.alert.lead
     words = words_of(lead)
-    yield from _text([*_growth(case), *words.sentence(case, lead), *_pods(words.pods(case))])
+    sentence = words.sentence(case, lead)
+    yield from _text([*_growth(case), *sentence, *_pods(words.pods(case), bool(sentence))])
     yield from words.evidence(case, lead)
     yield from _text([said(case.alert.annotations.get("description", ""), DESCRIPTION_LIMIT)])
     for problem in case.alert.problems:
@@ -136,8 +137,8 @@ def _growth(case: Case) -> list[Part]:
     return [f"Was {many(case.facts.told_members or 0, 'pod')} at {clock(case.facts.told_at, case.at)}. "]
 
 
-def _pods(phrase: str) -> list[Part]:
-    return [f" {capital(phrase)}."] if phrase else []
+def _pods(phrase: str, follows: bool) -> list[Part]:
+    return [f"{' ' if follows else ''}{capital(phrase)}."] if phrase else []
 
 
 def where(case: Case) -> str:

@@ -60,6 +60,8 @@ class PodFailedWords(Words[PodFailed]):
             return ""
         if not ready:
             return "its only pod is not ready" if total == 1 else f"none of its {total:,} pods is ready"
+        if ready >= total > 1:
+            return f"all its {total:,} pods are ready"
         return f"{ready:,} of {many(total, 'pod')} {'is' if ready == 1 else 'are'} ready"
 
     def evidence(self, case: Case, signal: PodFailed) -> list[Text]:

@@ -85,11 +85,10 @@ def times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def listed(items: Sequence[str], at_most: int = 5) -> str:
+def listed(items: Sequence[str], at_most: int, between: str = ", ") -> str:
     """`a, b, c` and, where there are more than `at_most`, `and 7 more`."""
-    if len(items) <= at_most:
-        return ", ".join(items)
-    return f"{', '.join(items[:at_most])} and {len(items) - at_most:,} more"
+    more = f" and {len(items) - at_most:,} more" if len(items) > at_most else ""
+    return between.join(items[:at_most]) + more
 
 
 def span(seconds: float) -> str:

@@ -40,7 +40,7 @@ class Player:
         if self.last is None:
             return
         if not self.ended:
-            more = max(more, max(route.group_wait for route in self.core.route.walk()))
+            more = max(more, *(route.group_wait for route in self.core.route.walk()))
         end = self.last + more
         yield from self._step([Ended(at=end)], end)
 

@@ -55,15 +55,13 @@ def signals_page(source: str) -> str:
     classes = {each.name: each for each in _classes(ast.parse(source))}
     bases = [each for each in classes.values() if not each.is_signal]
     parts = [_HEAD]
-    parts += [f"\n## {_title(each, classes)}\n\n{each.text}\n\n{_table(each.fields)}" for each in bases]
+    parts += [f"\n## {_title(each.name)}\n\n{each.text}\n\n{_table(each.fields)}" for each in bases]
     for each in classes.values():
         if each.is_signal:
-            kind = "An occurrence." if each.occurrence else "A state."
-            heirs = _inherited(each, classes)
-            table = f"\n\n{_table(each.fields)}" if each.fields else "\n"
-            parts.append(f"\n## {each.name}\n\n{each.text} {kind} It has the fields of {heirs}, and its own:{table}")
-            if not each.fields:
-                parts[-1] = parts[-1].replace(", and its own:\n", ".\n")
+            kind = "An *occurrence*" if each.occurrence else "A *state*"
+            own = f", and its own:\n\n{_table(each.fields)}" if each.fields else ".\n"
+            about = f"{kind}, with the fields of {_inherited(each, classes)}{own}"
+            parts.append(f"\n## {each.name}\n\n{each.text}\n\n{about}")
     return "".join(parts)
 
 
@@ -122,16 +120,16 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def _title(each: _Class, classes: dict[str, _Class]) -> str:
+def _title(name: str) -> str:
     titles = {"Signal": "Every signal", "ContainerSignal": "Container signals", "LastExit": "Signals with a last exit"}
-    return titles.get(each.name, each.name)
+    return titles.get(name, name)
 
 
 def _inherited(each: _Class, classes: dict[str, _Class]) -> str:
     names = []
     base = each.base
     while base:
-        title = _title(classes[base], classes)
+        title = _title(base)
         names.append(f"[{title.lower()}](#{title.lower().replace(' ', '-')})")
         base = classes[base].base
     return ", ".join(reversed(names))

@@ -72,7 +72,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     """At this time, after the observations of that instant, exactly these fire.
 
-    `notified`: each alert of each notification since the expectation before, in order; None: not asked.
+    `notified`: each alert of each notification since the last expectation that asked, in order; None: not asked.
     """
 
     at: datetime

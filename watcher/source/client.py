@@ -1,7 +1,7 @@
-"""The way to the API server, and the one home of kubernetes_asyncio.
+"""The way to the API server: connecting, and GET requests with raw answers.
 
-Its configuration and its session are used (kubeconfig, exec plugins, in-cluster, TLS, proxies), not its `Watch` and
-not its models: answers are raw, decoded in `decode`. The import costs about 40 MiB and happens on the first connect.
+kubernetes_asyncio's configuration and session are used (kubeconfig, exec plugins, in-cluster, TLS, proxies), not its
+`Watch` and not its models: answers are decoded in `decode`. It is imported on the first connect, in `library`.
 Statuses and connection errors become the classes of `errors`; renewing tokens is in `credentials`.
 """
 
@@ -15,12 +15,14 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import yaml
 from aiohttp.http_exceptions import LineTooLong as TooLong
 
 from watcher.ports import Clock
 from watcher.source.credentials import FileToken, LoadedToken, Refresher
 from watcher.source.decode import decode_status
 from watcher.source.errors import ConnectError, LineTooLong, Unreachable, api_error
+from watcher.source.library import library
 
 Query = Mapping[str, str | int]
 
@@ -184,14 +186,13 @@ _BAD_KUBECONFIG = (AssertionError, AttributeError, KeyError, OSError, TypeError,
 
 async def _load(path: str) -> tuple[Any, Any]:
     """(configuration, loader) of a kubeconfig; ValueError in words."""
-    import yaml
-    from kubernetes_asyncio.client import Configuration
-    from kubernetes_asyncio.config import ConfigException, load_kube_config
-
-    configuration = Configuration()
+    kubernetes = library()
+    configuration = kubernetes.configuration()
     try:
-        loader = await load_kube_config(config_file=path, client_configuration=configuration, persist_config=False)
-    except (ConfigException, yaml.YAMLError, *_BAD_KUBECONFIG) as error:
+        loader = await kubernetes.load_kubeconfig(
+            config_file=path, client_configuration=configuration, persist_config=False
+        )
+    except (kubernetes.config_error, yaml.YAMLError, *_BAD_KUBECONFIG) as error:
         raise ValueError(str(error) or type(error).__name__) from error
     _trim_token(configuration)
     return configuration, loader
@@ -204,8 +205,6 @@ def _trim_token(configuration: Any) -> None:
 
 
 async def _from_kubeconfig(clock: Clock, path: str) -> KubeClient:
-    from kubernetes_asyncio.client import ApiClient
-
     try:
         configuration, loader = await _load(path)
     except ValueError as error:
@@ -221,7 +220,8 @@ async def _from_kubeconfig(clock: Clock, path: str) -> KubeClient:
     credentials = LoadedToken(reload, from_file=user is not None and "tokenFile" in user)
     credentials.expires(_expiry(loader))
     refresher = Refresher(credentials, _setter(configuration), clock)
-    return KubeClient(ApiClient(configuration), refresher if "BearerToken" in configuration.api_key else None)
+    api = library().api_client(configuration)
+    return KubeClient(api, refresher if "BearerToken" in configuration.api_key else None)
 
 
 def _expiry(loader: Any) -> datetime | None:
@@ -230,25 +230,22 @@ def _expiry(loader: Any) -> datetime | None:
 
 
 def _from_service_account(clock: Clock, places: Places) -> KubeClient:
-    from kubernetes_asyncio.client import ApiClient, Configuration
-    from kubernetes_asyncio.config import ConfigException, load_incluster_config
-
-    configuration = Configuration()
+    kubernetes = library()
+    configuration = kubernetes.configuration()
     token = places.service_account / "token"
     environ = {} if places.environ is None else {"environ": dict(places.environ)}
-    load: Any = load_incluster_config
     try:
-        load(
+        kubernetes.load_service_account(
             client_configuration=configuration,
             try_refresh_token=False,
             token_filename=str(token),
             cert_filename=str(places.service_account / "ca.crt"),
             **environ,
         )
-    except ConfigException as error:
+    except kubernetes.config_error as error:
         raise ConnectError(f"The service account in {places.service_account} cannot be used: {error}") from error
     _trim_token(configuration)
-    return KubeClient(ApiClient(configuration), Refresher(FileToken(token), _setter(configuration), clock))
+    return KubeClient(kubernetes.api_client(configuration), Refresher(FileToken(token), _setter(configuration), clock))
 
 
 def _setter(configuration: Any) -> Any:

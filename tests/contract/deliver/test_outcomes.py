@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.channels import HTTP, NETWORK, SECRETS, HttpChannel, MailChannel, channel
 from tests.support.messages import NOW, envelope, oom_kill
-from tests.support.receivers import HANG, Answering
+from tests.support.receivers import ENDLESS, HANG, HANG_UP, Answering
 from watcher.model.delivery import Delivered, GiveUp, TryLater
 from watcher.notify.render import render
 
@@ -107,6 +107,20 @@ async def test_a_receiver_that_never_answers_is_tried_later(name: str) -> None:
         through.answer(Answering(status=HANG))
         outcome = await through.sender.send(MESSAGE)
         assert isinstance(outcome, TryLater)
+
+
+@pytest.mark.parametrize("name", HTTP)
+async def test_a_receiver_that_hangs_up_is_tried_later(name: str) -> None:
+    async with channel(name) as through:
+        through.answer(Answering(status=HANG_UP))
+        assert isinstance(await through.sender.send(MESSAGE), TryLater)
+
+
+@pytest.mark.parametrize("name", ["slack", "discord", "webhook"])
+async def test_what_was_accepted_is_delivered_though_the_answers_body_never_ends(name: str) -> None:
+    async with channel(name, SHORT) as through:
+        through.answer(Answering(status=ENDLESS))
+        assert isinstance(await through.sender.send(MESSAGE), Delivered)
 
 
 @pytest.mark.parametrize(

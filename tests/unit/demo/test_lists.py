@@ -70,6 +70,17 @@ def test_pages_show_the_snapshot_of_the_first_page() -> None:
     assert "continue" not in third["metadata"]
 
 
+def test_pages_are_in_the_order_of_etcds_keys_where_one_namespace_begins_like_another() -> None:
+    cluster = cluster_of(6, ("a", "a-b", "a0"))
+    found: list[str] = []
+    token = ""
+    for _ in range(6):
+        page = listed(cluster, limit="1", continue_=token)
+        found += [f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in page["items"]]
+        token = page["metadata"].get("continue", "")
+    assert found == ["a-b/p001", "a-b/p004", "a/p000", "a/p003", "a0/p002", "a0/p005"]
+
+
 def test_a_page_under_a_selector_does_not_say_how_many_are_left() -> None:
     page = listed(cluster_of(9), limit="1", fieldSelector="spec.nodeName=n0")
     assert "remainingItemCount" not in page["metadata"]

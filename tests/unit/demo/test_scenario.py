@@ -7,8 +7,11 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.demo.stage import START, Stage
+from watcher.demo import scenario as scenarios
+from watcher.demo import steps
 from watcher.demo.behaviour import PULL_ERRORS, CannotPull, Die, Run, go_duration, pull_failure
 from watcher.demo.faults import DropWatches
+from watcher.demo.player import Player, plan_of
 from watcher.demo.scenario import ScenarioError, load_scenario, parse_scenario, shipped
 from watcher.demo.steps import ACTIONS
 
@@ -26,8 +29,6 @@ def test_a_shipped_scenario_ends_with_everything_well(name: str) -> None:
     stage = Stage()
     scenario = load_scenario(name)
     stage.timeline.restart(START - scenario.history)
-    from watcher.demo.player import Player
-
     Player(stage.world, scenario, stage.faults.append).begin()
     stage.run((scenario.history + scenario.end() + timedelta(minutes=20)).total_seconds())
     for deployment in stage.cluster.list("Deployment"):
@@ -61,6 +62,7 @@ def test_claims_fill_and_steps_reach_faults_logs_and_notes() -> None:
         "timeline:\n"
         "  - {at: 60s, fill: a/data, to: 90, over: 10m}\n"
         "  - {at: 60s, fault: {fault: drop_watches, abrupt: true}}\n"
+        "  - {at: 60s, claim_phase: a/data, phase: Lost, message: gone}\n"
         "  - {at: 60s, log: a/db, lines: [one, two]}\n"
         "  - {at: 60s, note: a/db, reason: Probe, message: slow, warning: true}\n"
     )
@@ -68,6 +70,8 @@ def test_claims_fill_and_steps_reach_faults_logs_and_notes() -> None:
     assert stage.faults == [DropWatches(abrupt=True)]
     assert stage.logs.read("a", "db-0", {}) == b"one\ntwo\n"
     assert stage.events("Probe")[0]["type"] == "Warning"
+    assert stage.cluster.list("PersistentVolumeClaim")[0]["status"]["phase"] == "Lost"
+    assert stage.events("ProvisioningFailed")[0]["involvedObject"]["name"] == "data"
     node = stage.cluster.list("Pod")[0]["spec"]["nodeName"]
     shares = []
     for _ in range(3):
@@ -79,7 +83,7 @@ def test_claims_fill_and_steps_reach_faults_logs_and_notes() -> None:
         ]
         shares.append(round(100 * volume["usedBytes"] / volume["capacityBytes"]))
         stage.run(300)
-    assert shares == [50, 67, 87]
+    assert shares == [50, 68, 88]
 
 
 def test_a_step_whose_target_is_gone_breaks_loudly() -> None:
@@ -105,7 +109,7 @@ def test_everything_wrong_is_said_at_once_with_its_place() -> None:
         parse_scenario(WRONG, "wrong.yaml")
     messages = [str(problem) for problem in caught.value.problems]
     assert messages == [
-        "wrong.yaml:5:15: replicas must be a whole number",
+        "wrong.yaml:5:15: replicas must be a whole number, not text",
         "wrong.yaml:6:11: only one behaviour is possible, not crash and oom",
         "wrong.yaml:7:5: a workload needs one of deployment, statefulset, daemonset, job, cronjob, pod",
         "wrong.yaml:8:1: unknown key timelime; did you mean timeline?",
@@ -155,18 +159,14 @@ def test_a_volume_needs_its_claim_and_a_workload_a_namespace() -> None:
 
 
 def test_every_action_is_in_the_documentation_of_its_module() -> None:
-    from watcher.demo import steps
-
     assert steps.__doc__ is not None
     for action in ACTIONS:
         assert f"    {action}: " in steps.__doc__ or f"/ {action}: " in steps.__doc__, action
 
 
 def test_the_example_in_the_documentation_is_a_valid_scenario() -> None:
-    from watcher.demo import scenario
-
-    assert scenario.__doc__ is not None
-    lines = [line[4:] for line in scenario.__doc__.splitlines() if line.startswith("    ")]
+    assert scenarios.__doc__ is not None
+    lines = [line[4:] for line in scenarios.__doc__.splitlines() if line.startswith("    ")]
     parsed = parse_scenario("\n".join(lines))
     assert parsed.history == timedelta(hours=2)
     assert [step.action for step in parsed.steps] == ["crash", "recover"]
@@ -197,8 +197,6 @@ def test_behaviours_are_read_with_their_defaults() -> None:
         "  - {pod: a/a, image: 'r/x:1', does: {oom: {}}}\n  - {pod: a/b, image: 'r/x:1', does: {cannot_pull: tls}}\n"
         "  - {pod: a/c, image: 'r/x:1', does: {run: {ready: false}}}\n  - {pod: a/d, image: 'r/x:1'}\n"
     )
-    from watcher.demo.player import plan_of
-
     found = [plan_of(shape).does.get("app") for shape in parsed.workloads]
     assert found == [
         Die(exit=137, reason="OOMKilled", after=timedelta(seconds=20)),

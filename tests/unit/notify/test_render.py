@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textwrap import dedent
+from typing import cast
 
 import msgspec
 import pytest
@@ -28,6 +29,7 @@ from tests.support.messages import (
 )
 from watcher.model.evidence import Evidence
 from watcher.model.message import SendReason
+from watcher.model.signals import AnySignal, Signal
 from watcher.model.state import EndReason
 from watcher.notify.facts import AlertFacts
 from watcher.notify.render import render
@@ -132,6 +134,22 @@ def test_any_other_end_is_white_and_says_why(reason: EndReason, title: str, word
     assert told(ended(crash_loop(), reason)) == f"⚪ checkout: closed, {title} — shop, prod-eu\n{words}"
 
 
+@pytest.mark.parametrize(
+    ("failing", "total", "ready", "phrase"),
+    [
+        (3, 12, 9, "3 of 12 pods."),
+        (3, 12, 0, "3 of 12 pods, none of the 12 is ready."),
+        (2, 2, 0, "2 of 2 pods, none is ready."),
+        (1, 1, 0, "Its only pod."),
+        (3, 2, 0, "3 pods."),
+    ],
+    ids=["some", "some, but none is ready", "all", "the only one", "more than there are now"],
+)
+def test_it_says_how_many_pods_of_how_many(failing: int, total: int, ready: int, phrase: str) -> None:
+    alert = msgspec.structs.replace(crash_loop(failing), pods_total=total, pods_ready=ready)
+    assert told(alert).splitlines()[1].endswith(f" in 12 min. {phrase}")
+
+
 # ---- several alerts ----------------------------------------------------------------------------------------------
 
 
@@ -139,7 +157,7 @@ def test_several_alerts_are_counted_and_named_and_told_worst_first_without_repea
     down = changed(crash_loop(), labels={**crash_loop().alert.labels, "severity": "critical"})
     lines = told(oom_kill(), down).splitlines()
     assert lines[:2] == [
-        "🔴 2 alerts: checkout crash-loops, api is OOM-killed — shop, prod-eu",
+        "🔴 2 alerts: checkout crash-loops; api is OOM-killed — shop, prod-eu",
         "🔴 checkout crash-loops",
     ]
     assert "" in lines
@@ -149,7 +167,7 @@ def test_several_alerts_are_counted_and_named_and_told_worst_first_without_repea
 def test_alerts_of_one_workload_say_its_name_once_and_tell_containers_apart() -> None:
     proxy = facts([crash_signal(container="proxy")], "ContainerCrashLooping")
     heading = told(crash_loop(), proxy).splitlines()[0]
-    assert heading == "🟠 2 alerts: checkout crash-loops (app), crash-loops (proxy) — shop, prod-eu"
+    assert heading == "🟠 2 alerts: checkout crash-loops (app); crash-loops (proxy) — shop, prod-eu"
 
 
 def test_what_has_ended_stands_below_what_still_fires_and_does_not_claim_that_all_is_well() -> None:
@@ -359,9 +377,15 @@ def test_a_failed_pod_says_how_many_of_its_workload_are_ready() -> None:
     web = failed_signal("web-1", workload="web", workload_kind="Deployment", cause="evicted", container="")
     sentences = [
         told(facts([web], "PodFailed", pods_total=total, pods_ready=ready)).splitlines()[1].partition(". ")[2]
-        for total, ready in ((3, 2), (3, 0), (1, 0), (0, 0))
+        for total, ready in ((3, 2), (3, 3), (3, 0), (1, 0), (0, 0))
     ]
-    assert sentences == ["2 of 3 pods are ready.", "None of its 3 pods is ready.", "Its only pod is not ready.", ""]
+    assert sentences == [
+        "2 of 3 pods are ready.",
+        "All its 3 pods are ready.",
+        "None of its 3 pods is ready.",
+        "Its only pod is not ready.",
+        "",
+    ]
 
 
 def test_the_kubelets_words_about_an_evicted_pod_are_shown() -> None:
@@ -376,6 +400,24 @@ def test_single_deaths_are_told_as_such() -> None:
     assert lines[0] == "🟠 api exited with 139 (segmentation fault) — shop, prod-eu"
     assert lines[1] == (
         "Container `app` exited with 139 (segmentation fault) at 14:02:11 after running 1 min 1 s. 1 pod."
+    )
+
+
+def test_a_signal_without_words_of_its_own_is_told_by_its_rule_and_place() -> None:
+    class Strange(Signal, frozen=True, kw_only=True, tag="Strange"):
+        pass
+
+    strange = cast(
+        AnySignal,
+        Strange(namespace="shop", workload_kind="Deployment", workload="api", pod="api-1-abcde", since=at("13:50:30")),
+    )
+    assert told(facts([strange], "SomethingOdd", pods_total=2, pods_ready=2)) == text(
+        """
+        🟠 api: SomethingOdd — shop
+        1 of 2 pods.
+        Deployment api · namespace shop · since 13:50 UTC · warning
+        abcde
+        """
     )
 
 

@@ -54,7 +54,9 @@ def poisoned(kind: str, text: str) -> AlertFacts:
     names: dict[str, Any] = {"pod": text, "node": text, "namespace": text, "workload": text, "cluster": text}
     builder = BUILDERS[kind]
     template = builder()
-    fields: dict[str, Any] = {key: text for key in ("container", "image", "reason", "message") if hasattr(template, key)}
+    fields: dict[str, Any] = {
+        key: text for key in ("container", "image", "reason", "message") if hasattr(template, key)
+    }
     if hasattr(template, "limits"):
         fields = {**fields, "limits": {"memory": text}, "requests": {"memory": text}}
     signal: AnySignal = msgspec.structs.replace(template, **names, **fields)

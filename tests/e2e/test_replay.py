@@ -1,0 +1,91 @@
+"""`watcher replay` over what people have: real objects, a real cluster's pods, kubectl's own streams."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from watcher.demo import DemoCluster, DemoOptions
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+SHARED = Path(__file__).parents[3] / "shared" / "fixtures"
+
+
+def replay(*arguments: str | Path) -> list[dict[str, Any]]:
+    """What `watcher replay --format json` prints; two runs print the same."""
+    command = [sys.executable, "-m", "watcher", "replay", "--format", "json", *map(str, arguments)]
+    first = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == first.stdout
+    return [json.loads(line) for line in first.stdout.splitlines()]
+
+
+def heard(notifications: list[dict[str, Any]]) -> list[tuple[str, str, list[str]]]:
+    return [
+        (n["reason"], n["title"], sorted(alert["labels"]["alertname"] for alert in n["alerts"])) for n in notifications
+    ]
+
+
+def test_an_image_that_cannot_be_pulled_is_told_in_full() -> None:
+    (notification,) = replay(FIXTURES / "seq_pod_imagepull_error.json")
+    assert {key: notification[key] for key in ("at", "receiver", "status", "reason", "title", "groupLabels")} == {
+        "at": "2019-06-25T19:59:08.000Z",
+        "receiver": "default",
+        "status": "firing",
+        "reason": "FIRST",
+        "title": "🟠 foo cannot start: image tag not found — default",
+        "groupLabels": {"namespace": "default", "workload": "foo", "workload_kind": "Pod"},
+    }
+    (alert,) = notification["alerts"]
+    assert alert["labels"] == {
+        "alertname": "ImagePullFailing",
+        "container": "nginx",
+        "namespace": "default",
+        "severity": "warning",
+        "workload": "foo",
+        "workload_kind": "Pod",
+    }
+    assert (alert["status"], alert["endsAt"], alert["endReason"]) == ("firing", None, None)
+    (member,) = alert["members"]
+    assert (member["pod"], member["container"], member["cause"]) == ("foo", "nginx", "not_found")
+
+
+@pytest.mark.parametrize(
+    "name", ["seq_pod_create_success.json", "seq_pod_completed_restart_never.json", "seq_pod_unscheduled.json"]
+)
+def test_sequences_without_trouble_are_silent(name: str) -> None:
+    assert replay(FIXTURES / name, "--until", "1h") == []
+
+
+def test_a_real_oom_kill_is_told() -> None:
+    found = replay(FIXTURES / "pod_oomkilled_both_states_containerd.json")
+    assert heard(found) == [("FIRST", "🟠 central is OOM-killed — stackrox", ["ContainerOOMKilled"])]
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the large fixtures are not in a user's checkout")
+def test_the_pods_of_a_real_cluster_that_is_well_are_silent() -> None:
+    assert replay(SHARED / "podlist_openshift_4_11.json", "--until", "1h") == []
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+async def test_a_stream_recorded_with_kubectl_replays(tmp_path: Path) -> None:
+    recording = tmp_path / "pods.json"
+    async with DemoCluster(DemoOptions(speed=60)) as demo:
+        await demo.play("crashloop")
+        kubeconfig = demo.kubeconfig(tmp_path / "kubeconfig")
+        with recording.open("wb") as output:
+            kubectl = await asyncio.create_subprocess_exec(
+                "kubectl", "--kubeconfig", str(kubeconfig), "get", "pods", "-A", "-o", "json", "--watch",
+                "--output-watch-events", stdout=output,
+            )  # fmt: skip
+            await asyncio.sleep(8)
+            kubectl.terminate()
+            await kubectl.wait()
+    found = await asyncio.to_thread(replay, recording, "--until", "1m")
+    assert [(reason, alerts) for reason, _, alerts in heard(found)] == [("FIRST", ["ContainerCrashLooping"])]
