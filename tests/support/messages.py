@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from textwrap import dedent
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from watcher.model.message import SendReason
 from watcher.model.signals import AnySignal, ContainerTerminated, CrashLooping, ImagePullFailing, OOMKilled, PodFailed
 from watcher.model.state import Alert, AlertState, EndReason, Member, MemberState
 from watcher.notify.facts import AlertFacts, Envelope
+from watcher.notify.render import render
 
 CLUSTER = "prod-eu"
 MI = 1024 * 1024
@@ -64,11 +66,10 @@ def facts(
         container=getattr(lead, "container", "") if not isinstance(lead, PodFailed) else "",
     )
     began = at(since) if isinstance(since, str) else since or min(signal.since for signal in signals)
-    workload = Workload(lead.namespace, lead.workload_kind, lead.workload)
     counts = counts or [1] * len(signals)
     fields: dict[str, Any] = {
         "key": key,
-        "workload": workload,
+        "workload": Workload(lead.namespace, lead.workload_kind, lead.workload),
         "state": AlertState.FIRING,
         "labels": _labels(key, severity),
         "annotations": {},
@@ -79,19 +80,20 @@ def facts(
         "count": sum(counts),
         "peak": len(signals),
     }
-    members = tuple(
-        Member(
-            key=MemberKey(rule=alertname, subject=signal.subject),
-            alert=key,
-            workload=workload,
-            state=MemberState.FIRING,
-            signal=signal,
-            since=signal.since,
-            count=count,
-        )
-        for signal, count in zip(signals, counts, strict=True)
-    )
+    members = tuple(_member(key, signal, count) for signal, count in zip(signals, counts, strict=True))
     return AlertFacts(alert=Alert(**{**fields, **(alert or {})}), members=members, **more)
+
+
+def _member(alert: AlertKey, signal: AnySignal, count: int) -> Member:
+    return Member(
+        key=MemberKey(rule=alert.alertname, subject=signal.subject),
+        alert=alert,
+        workload=Workload(signal.namespace, signal.workload_kind, signal.workload),
+        state=MemberState.FIRING,
+        signal=signal,
+        since=signal.since,
+        count=count,
+    )
 
 
 def _labels(key: AlertKey, severity: str) -> dict[str, str]:
@@ -265,5 +267,13 @@ def many(count: int, text: str = "x") -> list[AlertFacts]:
     ]
 
 
-def span_before(minutes: int) -> datetime:
-    return NOW - timedelta(minutes=minutes)
+# ---- what is said of them ------------------------------------------------------------
+
+
+def told(*alerts: AlertFacts, now: str = "14:02:30", reason: SendReason = SendReason.FIRST) -> str:
+    notification = render(envelope(reason, at(now)), alerts)
+    return f"{notification.title}\n{notification.text}".rstrip("\n")
+
+
+def text(lines: str) -> str:
+    return dedent(lines).strip("\n")

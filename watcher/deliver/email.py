@@ -68,6 +68,8 @@ class EmailSender:
                 refused = await job
         except (OSError, smtplib.SMTPException) as error:
             # TimeoutError is an OSError.
+            if done and isinstance(error, smtplib.SMTPRecipientsRefused):
+                return self._conclude(notification.id, left, error.recipients)
             return self._failure(error)
         return self._conclude(notification.id, left, refused)
 
@@ -93,7 +95,7 @@ class EmailSender:
             return connection.send_message(message, sender, to)
 
     def _conclude(self, message: str, to: Iterable[str], refused: Mapping[str, tuple[int, bytes]]) -> Outcome:
-        """The server took it for one address at least."""
+        """The server took it for one address at least, now or at an earlier attempt."""
         if not refused:
             self._accepted.pop(message, None)
             return Delivered()

@@ -68,6 +68,11 @@ class Timeline:
             return self._now
         return max(self._now, self._source())
 
+    @property
+    def reached(self) -> datetime:
+        """Everything due until then has happened."""
+        return self._now
+
     def at(self, when: datetime, action: Action) -> Handle:
         """Run `action` at `when`; a time that has passed means as soon as possible."""
         handle = Handle(action)
@@ -131,7 +136,12 @@ class Driver:
         origin, begun = self._timeline.now(), loop.time()
 
         def source() -> datetime:
-            return origin + timedelta(seconds=(loop.time() - begun) * self.speed)
+            nonlocal origin, begun
+            here = origin + timedelta(seconds=(loop.time() - begun) * self.speed)
+            if here < self._timeline.reached:  # it was advanced by hand: the time goes on from there
+                here = self._timeline.reached
+                origin, begun = here, loop.time()
+            return here
 
         self._timeline.drive(source, woken.set)
         try:

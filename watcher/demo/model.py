@@ -64,13 +64,15 @@ class Cluster:
         store = self.stores[resource.kind]
         old = store.objects.get(key)
         uid = item.get("metadata", {}).get("uid")
-        if old is not None and uid and old.item["metadata"].get("uid") != uid:
+        if old is not None and uid and old.birth[0] != uid:
             self.delete(resource.kind, *key)
             old = None
-        encoded = Encoded.of(self._completed(item, key, old))
+        completed = self._completed(item, key, old)
+        encoded = Encoded.of(completed)
         if old is not None and old.encoded == encoded:
             return old.version
-        return self._write(store, key, encoded)
+        birth = (completed["metadata"]["uid"], completed["metadata"]["creationTimestamp"])
+        return self._write(store, key, encoded, birth)
 
     def put_encoded(self, kind: str, key: Key, encoded: Encoded) -> int:
         """Create or replace by bytes made beforehand: nothing is encoded, compared or filled in."""
@@ -121,18 +123,18 @@ class Cluster:
             parts = (str(self._made),)
         return make_uid(self.seed, *parts)
 
-    def _write(self, store: Store, key: Key, encoded: Encoded) -> int:
+    def _write(self, store: Store, key: Key, encoded: Encoded, birth: tuple[str, str] | None = None) -> int:
         self.version += 1
-        store.put(Stored(store.resource, key, self.version, encoded))
+        store.put(Stored(store.resource, key, self.version, encoded, birth))
         return self.version
 
     def _completed(self, item: JsonObject, key: Key, old: Stored | None) -> JsonObject:
         metadata: JsonObject = dict(item.get("metadata", {}))
         metadata.pop("resourceVersion", None)
-        kept: JsonObject = old.item["metadata"] if old is not None else {}
-        metadata["uid"] = metadata.get("uid") or kept.get("uid") or self.new_uid()
-        created = kept.get("creationTimestamp") or rfc3339(self.timeline.now())
-        metadata["creationTimestamp"] = metadata.get("creationTimestamp") or created
+        uid, created = old.birth if old is not None else ("", "")
+        metadata["uid"] = metadata.get("uid") or uid or self.new_uid()
+        now = rfc3339(self.timeline.now())
+        metadata["creationTimestamp"] = metadata.get("creationTimestamp") or created or now
         ordered = {"name": key[1]} | ({"namespace": key[0]} if key[0] else {})
         return {**item, "metadata": ordered | metadata}
 

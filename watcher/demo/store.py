@@ -43,14 +43,25 @@ class Encoded(msgspec.Struct, frozen=True):
 class Stored:
     """One version of one object. Never changed after it is made."""
 
-    __slots__ = ("_item", "encoded", "key", "resource", "version")
+    __slots__ = ("_birth", "_item", "encoded", "key", "resource", "version")
 
-    def __init__(self, resource: Resource, key: Key, version: int, encoded: Encoded) -> None:
+    def __init__(
+        self, resource: Resource, key: Key, version: int, encoded: Encoded, birth: tuple[str, str] | None = None
+    ) -> None:
         self.resource = resource
         self.key = key
         self.version = version
         self.encoded = encoded
+        self._birth = birth
         self._item: JsonObject | None = None
+
+    @property
+    def birth(self) -> tuple[str, str]:
+        """uid and creationTimestamp; who knows them saves a decoding."""
+        if self._birth is None:
+            metadata = self.item["metadata"]
+            self._birth = (metadata.get("uid", ""), metadata.get("creationTimestamp", ""))
+        return self._birth
 
     @property
     def raw(self) -> bytes:

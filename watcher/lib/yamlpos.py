@@ -42,10 +42,12 @@ _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U0
 class YamlError(ValueError):
     """The text cannot be used; `problems` holds all that was found, in reading order, at least one."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Problem, ...], document: "Document | None" = None) -> None:
         """Takes the problems; the message is one line for each."""
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+        self.document = document
+        """What could be read all the same (a key was given twice), so that the rest can be checked too."""
 
 
 class Document:
@@ -120,9 +122,11 @@ def load(text: str | bytes, file: str, *, limit: int = DEFAULT_LIMIT) -> Documen
     """
     content = _decoded(text, file, limit)
     builder = Builder(file)
+    whole = False
     try:
         for event in _events(content):
             builder.feed(event)
+        whole = True
     except Stop:
         pass
     except MarkedYAMLError as error:
@@ -134,7 +138,8 @@ def load(text: str | bytes, file: str, *, limit: int = DEFAULT_LIMIT) -> Documen
     if not builder.problems and (builder.root is None or _is_blank(builder.root)):
         builder.complain(0, 0, "the file is empty")
     if builder.problems or builder.root is None:
-        raise YamlError(sort_problems(builder.problems))
+        readable = Document(file, builder.root, content) if whole and builder.root is not None else None
+        raise YamlError(sort_problems(builder.problems), readable)
     return Document(file, builder.root, content)
 
 

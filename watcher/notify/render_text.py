@@ -1,7 +1,7 @@
 """The words of messages: names, quoted texts, times, counts, commands.
 
-Every text that comes from the cluster enters a message through `said`, `quoted_lines` or `name`, and nowhere else:
-there it is redacted, freed of control characters and cut (behaviours 88 to 90). Escaping is each channel's own.
+Every text that comes from the cluster enters a message through `said`, `quoted_lines`, `name` or `safe`, and nowhere
+else: there it is redacted, freed of control characters and cut (behaviours 88 to 90). Escaping is each channel's own.
 Times are UTC and are marked so once, in the line that says where (`since`).
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from watcher.lib.durations import in_words
@@ -27,20 +28,32 @@ QUOTE_LIMIT: Final = 300
 DESCRIPTION_LIMIT: Final = 800
 LOG_LINE_LIMIT: Final = 240
 
+_SHORT: Final = 200
 _LONGEST_NAME: Final = 253
 """Kubernetes' longest name, a DNS subdomain."""
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PLAIN_ARGUMENT: Final = re.compile(r"[A-Za-z0-9._/:-]+")
 
 
+def safe(text: str) -> str:
+    """A text of the cluster, redacted and cleaned; its lines stay."""
+    return _remembered(text) if len(text) <= _SHORT else clean(redact(text))
+
+
+@lru_cache(maxsize=4096)
+def _remembered(text: str) -> str:
+    """Names, reasons and images come again and again, a thousand members of one alert at a time."""
+    return clean(redact(text))
+
+
 def said(text: str, limit: int = QUOTE_LIMIT) -> str:
     """A text of the cluster on one line: redacted, cleaned, cut at a word."""
-    return cut(" ".join(clean(redact(text)).split()), limit)
+    return cut(" ".join(safe(text).split()), limit)
 
 
 def name(text: str, limit: int = NAME_LIMIT) -> str:
     """A name of the cluster; a long one keeps both ends."""
-    return cut_middle(" ".join(clean(redact(text)).split()), limit)
+    return cut_middle(" ".join(safe(text).split()), limit)
 
 
 def quoted_lines(lines: Iterable[str], limit: int = LOG_LINE_LIMIT) -> list[str]:

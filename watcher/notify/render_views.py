@@ -7,11 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
-from watcher.lib.redact import redact
-from watcher.lib.text import clean
 from watcher.model.message import AlertView
 from watcher.model.state import Member
 from watcher.notify.render_case import Case
+from watcher.notify.render_text import safe
 
 _ELSEWHERE: Final = frozenset(
     {"signal", "uid", "id", "cluster", "namespace", "workload_kind", "workload", "labels", "annotations", "since"}
@@ -24,7 +23,7 @@ def view(case: Case) -> AlertView:
     return AlertView(
         status="firing" if case.firing else "resolved",
         labels=alert.labels,
-        annotations={key: clean(redact(value)) for key, value in alert.annotations.items()},
+        annotations={key: safe(value) for key, value in alert.annotations.items()},
         starts_at=alert.starts_at,
         ends_at=alert.ends_at,
         end_reason=alert.end_reason.value if alert.end_reason is not None else None,
@@ -45,7 +44,7 @@ def _member(member: Member) -> dict[str, Any]:
 
 def _safe(value: Any) -> Any:
     if isinstance(value, str):
-        return clean(redact(value))
+        return safe(value)
     if isinstance(value, dict):
         return {key: _safe(item) for key, item in value.items()}
     return value

@@ -45,6 +45,7 @@ def read_document(path: Path, problems: list[Problem]) -> Document | None:
         problems.append(Problem(position=Position(file=str(path), line=1, column=1), message=str(error)))
     except YamlError as error:
         problems.extend(error.problems)
+        return error.document
     return None
 
 

@@ -212,6 +212,19 @@ async def test_versions_that_expire_again_and_again_are_asked_for_with_pauses(
     assert lists(demo) == 2
 
 
+async def test_server_errors_in_a_row_make_the_version_suspect(
+    demo: DemoCluster, watching: Watching, intake: Memory
+) -> None:
+    demo.cluster.put(pod("web-1"))
+    demo.faults.apply(Fail(verb="watch", times=SHORT.relist_after, status=500))
+    stream = watching()
+
+    await until(lambda: stream.stats.watching)
+    assert stream.stats.errors == {"api": SHORT.relist_after}
+    assert stream.stats.lists == 2
+    await same(demo, intake)
+
+
 async def test_a_version_of_the_future_makes_a_list_after_a_pause(
     demo: DemoCluster, watching: Watching, intake: Memory
 ) -> None:

@@ -131,6 +131,17 @@ async def test_one_address_refused_for_now_is_tried_again_alone(server: MailRece
     assert server.recipients == [["oncall@example.org"], ["team@example.org"]]
 
 
+async def test_an_address_refused_for_good_at_last_does_not_undo_the_others(
+    server: MailReceiver, executor: Executor
+) -> None:
+    sender = EmailSender(mail_config(server.port), executor)
+    server.answers["team@example.org"] = "450 greylisted"
+    assert isinstance(await sender.send(MESSAGE), TryLater)
+    server.answers["team@example.org"] = "550 no such user"
+    assert isinstance(await sender.send(MESSAGE), Delivered)
+    assert server.recipients == [["oncall@example.org"]]
+
+
 async def test_a_server_without_starttls_is_given_up_where_tls_is_required(
     server: MailReceiver, executor: Executor
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from datetime import timedelta
@@ -61,8 +62,6 @@ def test_the_time_can_be_set_only_before_anything_is_planned() -> None:
 
 @pytest.mark.looptime
 async def test_a_driver_lets_the_time_pass_faster() -> None:
-    import asyncio
-
     timeline = Timeline(START)
     seen: list[timedelta] = []
     timeline.after(timedelta(minutes=1), lambda: seen.append(timeline.now() - START))
@@ -76,6 +75,18 @@ async def test_a_driver_lets_the_time_pass_faster() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert timeline.now() - START == timedelta(seconds=90)
+
+
+@pytest.mark.looptime
+async def test_a_driven_time_that_is_advanced_by_hand_goes_on_from_there() -> None:
+    timeline = Timeline(START)
+    task = asyncio.create_task(Driver(timeline, speed=10).run())
+    await asyncio.sleep(1)
+    timeline.advance(timedelta(hours=1))
+    await asyncio.sleep(1)
+    assert timeline.now() - START == timedelta(hours=1, seconds=20)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def test_a_driver_needs_a_speed_above_0() -> None:

@@ -69,8 +69,7 @@ def pod(text: str) -> Pod:
 
 def status(text: str) -> ContainerStatus:
     """The status of the container `app` that is written as `text`."""
-    found = sole(pod(f"{{name: web-1, containers: {{app: {text}}}}}").status.container_statuses)
-    return found
+    return sole(pod(f"{{name: web-1, containers: {{app: {text}}}}}").status.container_statuses)
 
 
 def terminated(text: str) -> StateTerminated:

@@ -15,7 +15,8 @@ assert parts.api_client and parts.configuration and parts.load_kubeconfig and pa
 assert issubclass(parts.config_error, Exception)
 left = [name for name in sys.modules if name.startswith("kubernetes_asyncio")]
 assert left == [], left
-assert "V1Pod" not in repr(vars(sys.modules.get("kubernetes_asyncio.client.models", sys)))
+seen = parts.api_client.__init__.__globals__["kubernetes_asyncio"]
+assert not hasattr(seen.client.models, "V1Pod")
 import kubernetes_asyncio.client
 assert kubernetes_asyncio.client.V1Pod and kubernetes_asyncio.client.ApiClient is not parts.api_client
 """
