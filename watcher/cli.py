@@ -23,6 +23,7 @@ from watcher.ports import StoreError
 from watcher.settings import environment
 from watcher.settings.load import ConfigErrors, check_all, load
 from watcher.source.errors import SourceError
+from watcher.source.readstate import RecordingError
 
 app = typer.Typer(
     help="Watcher: sees what breaks in a Kubernetes cluster and tells people once, with the cause and the evidence.",
@@ -54,7 +55,7 @@ def main() -> None:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         sys.exit(1)
-    except (StoreError, SourceError, OSError, ValueError) as error:
+    except (StoreError, SourceError, RecordingError, OSError, ValueError) as error:
         print(f"watcher: {error}", file=sys.stderr)
         sys.exit(1)
 
@@ -166,16 +167,23 @@ def replay(
     """Dry run: what would have been sent, when, to whom and why. Nothing is sent."""
     from watcher.replay import as_json, as_text, play
     from watcher.settings.core import core_of
-    from watcher.source.reading import read
+    from watcher.source.reading import is_services_own, read
+    from watcher.source.readstate import ReadReport
 
     core = core_of(load(config, rules), first_start)
+    core = msgspec.structs.replace(core, evidence=any(map(is_services_own, files)))
     show = as_json if format is Format.json else as_text
     count = 0
-    for notification in play(core, read(files, complete=complete), _duration(until)):
+    report = ReadReport()
+    for notification in play(core, read(files, complete=complete, report=report), _duration(until)):
         print(show(notification))
         count += 1
+    for warning in report.warnings:
+        print(f"watcher: {warning}", file=sys.stderr)
+    for what, times in sorted(report.skipped.items()):
+        print(f"watcher: left out {times} × {what}", file=sys.stderr)
     if format is Format.text:
-        print(f"{count} notifications")
+        print(f"{count} notification{'' if count == 1 else 's'}")
 
 
 def _duration(text: str) -> timedelta:

@@ -29,6 +29,7 @@ from watcher.engine.clock import SystemClock
 from watcher.engine.dispatch import LEASE, Dispatcher, Name
 from watcher.engine.evidence import EvidenceLoop
 from watcher.engine.queue import IntakeQueue
+from watcher.engine.retention import Retention
 from watcher.engine.writer import Writer
 from watcher.model.changes import Changes
 from watcher.model.observations import Scope, Started
@@ -174,6 +175,8 @@ async def _serve(service: Service, listener: socket.socket, stop: asyncio.Event)
         writer = group.create_task(service.writer.run(), name="writer")
         senders = group.create_task(service.dispatcher.run(), name="dispatcher")
         sources = [group.create_task(stream.run(), name="watch") for stream in service.streams]
+        keep = service.settings.store.retention
+        sources.append(group.create_task(Retention(service.store, service.options.clock, keep).run(), name="retention"))
         if service.evidence is not None:
             sources.append(group.create_task(service.evidence.run(), name="evidence"))
         await stop.wait()

@@ -94,6 +94,14 @@ class Timeline:
         self.advance_to(self.now() + by)
 
     def advance_to(self, when: datetime) -> None:
+        """Move the time on to `when`; a driver goes on from there."""
+        self.run_until(when)
+        if self._source is not None and self._on_schedule is not None:
+            self._source()
+            self._on_schedule()
+
+    def run_until(self, when: datetime) -> None:
+        """What a driver does: run what is due, in order."""
         if self._running:
             raise RuntimeError("an action cannot move the time it runs in")
         self._running = True
@@ -147,12 +155,12 @@ class Driver:
         try:
             while True:
                 woken.clear()
-                self._timeline.advance_to(source())
+                self._timeline.run_until(source())
                 due = self._timeline.next_due()
                 delay = None if due is None else max(0.0, (due - source()).total_seconds() / self.speed)
                 await _sleep(woken, delay)
         finally:
-            self._timeline.advance_to(source())
+            self._timeline.run_until(source())
             self._timeline.drive(None, None)
 
 

@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 # kube-controller-manager: pods of an unreachable node are deleted after their default tolerationSeconds.
 _TOLERATION = timedelta(seconds=300)
 _UNREACHABLE = ("NodeStatusUnknown", "Kubelet stopped posting node status.")
+_NODE_INFO = {
+    "kernelVersion": "6.12.0",
+    "osImage": "Debian GNU/Linux 13 (trixie)",
+    "containerRuntimeVersion": "containerd://2.2.1",
+    "kubeletVersion": "v1.35.0",
+    "kubeProxyVersion": "",
+    "operatingSystem": "linux",
+    "architecture": "amd64",
+}
 _LOST = ("DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint")
 
 
@@ -241,14 +250,6 @@ def _node(name: str, cluster: Cluster, port: int) -> JsonObject:
             "conditions": conditions,
             "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}, {"type": "Hostname", "address": name}],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
-            "nodeInfo": {
-                "kernelVersion": "6.12.0",
-                "osImage": "Debian GNU/Linux 13 (trixie)",
-                "containerRuntimeVersion": "containerd://2.2.1",
-                "kubeletVersion": "v1.35.0",
-                "kubeProxyVersion": "",
-                "operatingSystem": "linux",
-                "architecture": "amd64",
-            },
+            "nodeInfo": _NODE_INFO,
         },
     }

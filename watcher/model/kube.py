@@ -9,8 +9,12 @@ Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/p
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+"""metav1.Time: always with a zone. One without is refused when it is decoded."""
 
 
 class Kube(
@@ -36,8 +40,8 @@ class ObjectMeta(Kube, frozen=True, kw_only=True):
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
-    creation_timestamp: datetime | None = None
-    deletion_timestamp: datetime | None = None
+    creation_timestamp: Time | None = None
+    deletion_timestamp: Time | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
     owner_references: list[OwnerReference] | None = None
@@ -71,7 +75,7 @@ class StateWaiting(Kube, frozen=True, kw_only=True):
 
 
 class StateRunning(Kube, frozen=True, kw_only=True):
-    started_at: datetime | None = None
+    started_at: Time | None = None
 
 
 class StateTerminated(Kube, frozen=True, kw_only=True):
@@ -79,8 +83,8 @@ class StateTerminated(Kube, frozen=True, kw_only=True):
     signal: int | None = None
     reason: str = ""
     message: str = ""
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
+    started_at: Time | None = None
+    finished_at: Time | None = None
     container_id: str = msgspec.field(default="", name="containerID")
 
 
@@ -108,14 +112,14 @@ class Condition(Kube, frozen=True, kw_only=True):
     status: str = ""
     reason: str = ""
     message: str = ""
-    last_transition_time: datetime | None = None
+    last_transition_time: Time | None = None
 
 
 class PodStatus(Kube, frozen=True, kw_only=True):
     phase: str = ""
     reason: str = ""
     message: str = ""
-    start_time: datetime | None = None
+    start_time: Time | None = None
     conditions: list[Condition] | None = None
     init_container_statuses: list[ContainerStatus] | None = None
     container_statuses: list[ContainerStatus] | None = None

@@ -179,6 +179,8 @@ class Alert(Row, frozen=True, kw_only=True):
     """The most members it had at once."""
     base_members: int = 1
     """How many members it had when it became part of the baseline."""
+    summary: bool = False
+    """It is to be told by the summary of the first start, and has not joined it yet."""
     evidence_asked: datetime | None = None
     evidence: Evidence | None = None
     problems: tuple[str, ...] = ()
@@ -223,6 +225,9 @@ class Told(Row, frozen=True, kw_only=True):
     message: str
     """The outbox row that told it last."""
     delivered: bool = False
+    """A message that told it has arrived: its end is to be told."""
+    lost: bool = False
+    """One had arrived, and the last was refused: it is to be told again."""
     members: int = 1
     """The largest number of members told."""
     all_members: bool = False

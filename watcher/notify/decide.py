@@ -85,6 +85,8 @@ def _reason(
         return SendReason.GREW
     if ended:
         return SendReason.SOME_ENDED if firing else SendReason.ALL_ENDED
+    if any(told[c.alert.key].lost for c in firing):
+        return SendReason.REPEAT
     repeats = [c for c in firing if not told[c.alert.key].baseline]
     if repeats and last_sent is not None and now >= last_sent + repeat_interval:
         return SendReason.REPEAT

@@ -35,5 +35,5 @@ def after_failure(
         return DeadLetter(f"given up after 24 h and {attempts} attempts, the last: {failure.reason}")
     ceiling = min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_PAUSE)
     share = fnv1a64(f"{message}/{attempts}".encode()) / _HASHES
-    pause = max(ceiling * (0.5 + share / 2), failure.after or timedelta())
+    pause = max(ceiling * share, FIRST_PAUSE, failure.after or timedelta())
     return Retry(now + pause)

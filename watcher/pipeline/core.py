@@ -30,6 +30,9 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
     inhibit_rules: tuple[InhibitRule, ...] = ()
     first_start: FirstStart = FirstStart.SUMMARY
     external_url: str = ""
+    evidence: bool = True
+    """Whether somebody fetches what alerts ask for. A replay of what people have cannot: its messages say nothing
+    of log lines."""
     by_signal: Mapping[type[Signal], tuple[CompiledRule, ...]] = {}
     by_rule: Mapping[str, CompiledRule] = {}
     routes: Mapping[str, Route] = {}

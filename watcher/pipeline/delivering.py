@@ -5,11 +5,14 @@ A dead letter un-tells what it told of: the group is due again at its next `grou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from watcher.model.delivery import Delivered, GiveUp, TryLater
+from watcher.model.identity import AlertKey
 from watcher.model.observations import DeliveryDone
-from watcher.model.state import Attempt, MessageState, OutboxRow
+from watcher.model.state import Attempt, Group, MessageState, OutboxRow
 from watcher.notify.retry import DeadLetter, after_failure
 from watcher.pipeline.core import Step
 from watcher.pipeline.settling import due_again
@@ -47,10 +50,33 @@ def _later(step: Step, row: OutboxRow, failure: TryLater) -> None:
 
 def _dead(step: Step, row: OutboxRow, reason: str) -> None:
     _finish(step, row, MessageState.DEAD, reason)
-    for told in step.draft.told.by("message", row.id):
-        step.draft.told.drop(told.key)
+    untold = step.draft.told.by("message", row.id)
+    for told in untold:
+        if told.delivered:
+            step.draft.told.put(told.key, msgspec.structs.replace(told, lost=True))
+        else:
+            step.draft.told.drop(told.key)
+    if any(told.baseline for told in untold):
+        _summary_again(step, row, [told.key.alert for told in untold])
     group = step.draft.groups.get(row.group)
     if group is not None:
         due = due_again(step, group, step.at)
         if group.due is None or due < group.due:
             step.draft.groups.put(group.id, msgspec.structs.replace(group, due=due))
+
+
+def _summary_again(step: Step, row: OutboxRow, keys: Sequence[AlertKey]) -> None:
+    """What the summary of a first start named is told by nothing else: bring its group back."""
+    found = (alert for key in keys if (alert := step.draft.alerts.get(key)) is not None)
+    firing = [alert for alert in found if alert.ends_at is None]
+    route = next((one for one in step.core.routes.values() if one.receiver == row.receiver), step.core.route)
+    group = step.draft.groups.get(row.group) or Group(
+        id=row.group, route=route.id, receiver=row.receiver, labels={}, origin=row.created_at, baseline=True
+    )
+    for alert in firing:
+        if group.id not in alert.groups:
+            step.draft.alerts.put(alert.key, msgspec.structs.replace(alert, groups=(*alert.groups, group.id)))
+        if alert.key not in group.alerts:
+            group = msgspec.structs.replace(group, alerts=(*group.alerts, alert.key))
+    if firing:
+        step.draft.groups.put(group.id, group)

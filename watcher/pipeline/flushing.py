@@ -15,8 +15,9 @@ from watcher.notify.facts import AlertFacts, Envelope
 from watcher.notify.growth import concerns_all
 from watcher.notify.render import render, summary
 from watcher.pipeline.core import Step
-from watcher.pipeline.settling import hold_reason, subjects
+from watcher.pipeline.settling import forget, hold_reason, subjects
 from watcher.routing.route import Route
+from watcher.routing.timing import next_tick
 
 
 def flush(step: Step, name: str) -> None:
@@ -109,6 +110,7 @@ def _tell(step: Step, group: Group, integration: str, key: AlertKey, message: st
             group=group.id,
             at=step.at,
             message=message,
+            delivered=before is not None and before.delivered,
             members=max(size, before.members if before is not None else 0),
             all_members=everything or (before is not None and before.all_members),
             baseline=group.baseline,
@@ -180,7 +182,7 @@ def _close(step: Step, group: Group, route: Route, alerts: list[Alert]) -> None:
         remaining = tuple(name for name in present.groups if name != group.id)
         changed = msgspec.structs.replace(present, groups=remaining)
         if changed.ends_at is not None and not remaining:
-            draft.alerts.drop(alert.key)
+            forget(step, alert.key)
         elif changed.ends_at is None and not remaining:
             step.touch(changed)
         else:
@@ -197,13 +199,18 @@ def _close(step: Step, group: Group, route: Route, alerts: list[Alert]) -> None:
 
 
 def _repeat_due(step: Step, group: Group, alerts: list[AlertKey], route: Route) -> datetime | None:
-    """When the earliest of its integrations is to be reminded; None while nothing in it is told and repeated."""
+    """When the earliest of its integrations is to be reminded, on the group's grid; None while nothing is repeated."""
+    receiver = step.core.receivers.get(group.receiver)
+    present = {name for name, _ in receiver.integrations} if receiver is not None else set()
     dues = []
     for sent in group.sent:
+        if sent.integration not in present:
+            continue
         rows = (
             step.draft.told.get(ToldKey(receiver=group.receiver, integration=sent.integration, alert=key))
             for key in alerts
         )
         if any(row is not None and not row.baseline for row in rows):
-            dues.append(max(sent.at + route.repeat_interval, step.at + timedelta(microseconds=1)))
+            wanted = sent.at + route.repeat_interval - timedelta(microseconds=1)
+            dues.append(next_tick(group.origin or step.at, route.group_interval, max(wanted, step.at)))
     return min(dues, default=None)

@@ -212,7 +212,8 @@ def leave(step: Step, uid: str) -> None:
             _end(step, member, "its pod is being deleted")
         elif not member.leaving:
             changed = msgspec.structs.replace(member, leaving=True)
-            if not step.core.by_rule[member.key.rule].signal.OCCURRENCE:
+            rule = step.core.by_rule.get(member.key.rule)
+            if rule is None or not rule.signal.OCCURRENCE:
                 changed = msgspec.structs.replace(changed, due=None)
             _store(step, changed, member.state, "its pod is being deleted")
 
@@ -266,6 +267,21 @@ def _end(step: Step, member: Member, why: str, *, gone: bool = False) -> None:
         end_alert(step, msgspec.structs.replace(alert, state=state, lead=member.signal), EndReason.RECOVERED)
 
 
+def close(step: Step, member: Member, reason: EndReason) -> None:
+    """End a member of which nothing more will be heard: its rule or its place is gone, not its trouble."""
+    step.draft.members.drop(member.key)
+    _note(step, member, member.state, "inactive", reason.value)
+    alert = step.draft.alerts.get(member.alert)
+    if alert is None or member.state is MemberState.PENDING or alert.state is not AlertState.FIRING:
+        return
+    if step.members(member.alert):
+        step.touch(alert)
+        return
+    state = move_alert(alert.state, AlertEvent.LAST_ENDED)
+    step.transition(alert.key, "", alert.state, state, reason.value)
+    end_alert(step, msgspec.structs.replace(alert, state=state, lead=member.signal), reason)
+
+
 def end_alert(step: Step, alert: Alert, reason: EndReason) -> None:
     step.touch(
         msgspec.structs.replace(
@@ -290,7 +306,13 @@ def _alert_fires(step: Step, rule: CompiledRule, member: Member) -> None:
     else:
         again = alert.news or before is AlertState.ENDED
         alert = msgspec.structs.replace(
-            alert, state=state, ends_at=None, end_reason=None, vacant_until=None, news=again
+            alert,
+            state=state,
+            ends_at=None,
+            end_reason=None,
+            vacant_until=None,
+            news=again,
+            count=alert.count + member.count,
         )
     if before is not state:
         step.transition(alert.key, "", before or "inactive", state, AlertEvent.MEMBER_FIRES.value)
@@ -321,6 +343,7 @@ def _new_alert(step: Step, rule: CompiledRule, member: Member) -> Alert:
         news=True,
         since=member.since,
         baseline=member.baseline,
+        summary=member.baseline and not rule.hold,
         lead=member.signal,
         count=member.count,
         problems=tuple(problems),

@@ -78,7 +78,7 @@ def _measure(step: Step, alert: Alert) -> Alert:
         lead=members[0].signal if members else alert.lead,
         since=min(alert.since, members[0].since) if members else alert.since,
     )
-    if alert.baseline and alert.settle_at is None and alert.starts_at == step.at:
+    if alert.baseline and alert.settle_at is None and (alert.summary or alert.starts_at == step.at):
         return msgspec.structs.replace(changed, base_members=max(1, size))
     told = step.draft.told.by("alert", alert.key)
     pods = sum(1 for pod in step.siblings(alert.workload) if pod.counts)
@@ -108,7 +108,8 @@ def _cause_of(step: Step, member: Member) -> AlertKey | None:
             isinstance(other.signal, OOMKilled)
             and other.key.subject == subject
             and other.state is not MemberState.PENDING
-            and step.core.by_rule[other.key.rule].severity in TOLD_SEVERITIES
+            and (rule := step.core.by_rule.get(other.key.rule)) is not None
+            and rule.severity in TOLD_SEVERITIES
         ):
             return other.alert
     return None
@@ -154,7 +155,7 @@ def hold_reason(step: Step, alert: Alert) -> HoldReason | None:
 def _ask(step: Step, alert: Alert) -> Alert:
     """Ask for the log tail of what died, once, when it may be told."""
     signal = alert.lead
-    wanted = isinstance(signal, LastExit | PodFailed) and signal.container
+    wanted = step.core.evidence and isinstance(signal, LastExit | PodFailed) and signal.container
     if not wanted or alert.evidence_asked is not None or alert.explained_by is not None or alert.held_by is not None:
         return alert
     assert isinstance(signal, LastExit | PodFailed)
@@ -188,12 +189,19 @@ def _route(step: Step, alert: Alert, news: bool) -> None:
     if alert.ends_at is None and not alert.groups:
         alert = _join(step, alert, news)
     if alert.ends_at is not None and not alert.groups:
-        step.draft.alerts.drop(alert.key)
+        forget(step, alert.key)
         return
     for name in alert.groups:
         group = step.draft.groups.get(name)
         if group is not None and _has_news(step, alert, group):
             _make_due(step, group)
+
+
+def forget(step: Step, key: AlertKey) -> None:
+    """Drop an alert that has ended for everybody, with what was told of it to integrations that are gone."""
+    step.draft.alerts.drop(key)
+    for row in step.draft.told.by("alert", key):
+        step.draft.told.drop(row.key)
 
 
 def _join(step: Step, alert: Alert, news: bool) -> Alert:
@@ -211,14 +219,14 @@ def _join(step: Step, alert: Alert, news: bool) -> Alert:
                 reason=HoldReason.NO_RECEIVER.value,
             )
         )  # fmt: skip
-    alert = msgspec.structs.replace(alert, groups=tuple(names))
+    alert = msgspec.structs.replace(alert, groups=tuple(names), summary=False)
     step.draft.alerts.put(alert.key, alert)
     return alert
 
 
 def _group_for(step: Step, alert: Alert, route: Route) -> str:
     """The group of this route that the alert belongs to, made if it is the first; the summary's for the baseline."""
-    summary = alert.baseline and step.core.first_start is FirstStart.SUMMARY and alert.starts_at == step.at
+    summary = alert.summary and step.core.first_start is FirstStart.SUMMARY
     labels = {} if summary else group_labels(route, alert.labels)
     name = f"baseline/{route.receiver}" if summary else group_id(route.receiver, route.id, labels)
     group = step.draft.groups.get(name)
@@ -238,7 +246,9 @@ def _has_news(step: Step, alert: Alert, group: Group) -> bool:
         return True
     if hold_reason(step, alert) is not None and not told:
         return False
-    if not told:
+    integrations = {row.key.integration for row in told if not row.lost}
+    receiver = step.core.receivers.get(group.receiver)
+    if receiver is not None and any(name not in integrations for name, _ in receiver.integrations):
         return True
     size = len(subjects(step.members(alert.key)))
     pods = sum(1 for pod in step.siblings(alert.workload) if pod.counts)

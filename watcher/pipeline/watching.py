@@ -14,7 +14,7 @@ from watcher.detect import failures, pods
 from watcher.detect.signals import Findings, common, observe, present
 from watcher.model.kube import ContainerStatus, Pod
 from watcher.model.observations import Forbidden, PodEvent, PodSeen, Scope, Started, Synced
-from watcher.model.state import PodState, ScopeState
+from watcher.model.state import EndReason, PodState, ScopeState
 from watcher.pipeline import judging
 from watcher.pipeline.core import Step
 
@@ -30,9 +30,26 @@ def started(step: Step, one: Started) -> None:
     for state in list(draft.scopes.all()):
         if wanted and state.scope not in wanted:
             draft.scopes.drop(state.scope)
+        elif not wanted:
+            draft.scopes.put(state.scope, ScopeState(scope=state.scope, known=state.known, forbidden=True))
     for scope in one.scopes:
         known = draft.scopes.get(scope)
         draft.scopes.put(scope, ScopeState(scope=scope, known=known is not None and known.known))
+    _close_unwatched(step, {scope.namespace for scope in wanted})
+
+
+def _close_unwatched(step: Step, namespaces: set[str]) -> None:
+    """Close what no rule judges any more, and what lies outside of what is watched now (`""`: everything)."""
+    draft = step.draft
+    everything = not namespaces or "" in namespaces
+    for member in sorted(draft.members.all(), key=lambda member: member.key):
+        if member.key.rule not in step.core.by_rule:
+            judging.close(step, member, EndReason.RULE_REMOVED)
+        elif not everything and member.key.subject.namespace not in namespaces:
+            judging.close(step, member, EndReason.OUT_OF_SCOPE)
+    for row in [] if everything else list(draft.histories.all()):
+        if row.namespace not in namespaces:
+            draft.histories.drop((row.uid, row.container))
 
 
 def forbidden(step: Step, one: Forbidden) -> None:
@@ -69,7 +86,8 @@ def synced(step: Step, one: Synced) -> None:
             judge(step, state, first_sight=not scope.known, baseline=judging.Baseline(everything=not scope.known))
     draft.scopes.put(one.scope, msgspec.structs.replace(scope, listing=False, synced=True, known=True))
     rules = tuple(sorted({*draft.meta.rules, *step.core.by_rule}))
-    if rules != draft.meta.rules:
+    waiting = any(not (state.synced or state.forbidden) for state in draft.scopes.all())
+    if rules != draft.meta.rules and not waiting:
         draft.meta = msgspec.structs.replace(draft.meta, rules=rules)
 
 

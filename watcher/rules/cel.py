@@ -120,8 +120,7 @@ class _Environment(msgspec.Struct, frozen=True):
 
 def compile_expression(text: str, signal: type[Signal]) -> CelExpression:
     """Compile a condition on the fields of `signal`; raises CelError with every error found."""
-    if len(text.encode("utf-8", "replace")) > MAX_BYTES:
-        raise CelError((Issue(line=1, column=1, message=f"the expression is longer than {MAX_BYTES} bytes"),))
+    _refuse_unreadable(text)
     stream = tokens(text)
     if not stream:
         message = "the expression is empty: leave the key out to mean always"
@@ -140,6 +139,16 @@ def compile_expression(text: str, signal: type[Signal]) -> CelExpression:
         message = f"the result must be true or false, not {program.return_type().name()}"
         raise CelError((issue_at(text, stream[0].start, message),))
     return _finished(text, stream, program, environment)
+
+
+def _refuse_unreadable(text: str) -> None:
+    """What must not come near the library: it takes UTF-8 only, and its parser is recursive."""
+    try:
+        size = len(text.encode("utf-8"))
+    except UnicodeEncodeError as error:
+        raise CelError((issue_at(text, error.start, "this character is half of one: write it whole"),)) from None
+    if size > MAX_BYTES:
+        raise CelError((Issue(line=1, column=1, message=f"the expression is longer than {MAX_BYTES} bytes"),))
 
 
 def used_fields(text: str, signal: type[Signal]) -> tuple[tuple[str, Issue], ...]:

@@ -78,12 +78,13 @@ class ConfigFile:
         if given and file:
             self.error((*path, f"{key}_file"), f"give {key} or {key}_file, not both", key=True)
             return None
+        errors = len(self.problems)
         if file and isinstance(file, str):
             key = f"{key}_file"
             value = self._from_file(file, (*path, key))
         else:
             value = self.filled(given, (*path, key)) if isinstance(given, str) else ""
-        if not value:
+        if not value or len(self.problems) > errors:
             return None
         if fits is not None and not fits(value):
             self.error((*path, key), f"{'the content of ' if key.endswith('_file') else ''}{key} {wanted}")

@@ -55,7 +55,6 @@ record: /data/recording.jsonl
     assert settings.heartbeat_url == Secret("https://hc.example.org/x")
     assert settings.storm == StormConfig(groups=3, within=timedelta(seconds=90))
     assert settings.record == "/data/recording.jsonl"
-    assert settings.warnings == ()
 
 
 @pytest.mark.parametrize(
