@@ -99,7 +99,9 @@ def look(
         new = 1 if identity and before is not None and identity != before.last_id and is_dead(view) else 0
     history = _remember_image(before or _blank(view, pod), view, at)
     if not deaths and not history.image_cause:
-        return Look(history=None if before is None or not before.deaths else _reset(before, history))
+        # The restart count fell to nothing (a node restarted, containers were collected): the deaths stay known.
+        recent = _recent(history.recent, 0, None, at)
+        return Look(history=msgspec.structs.replace(history, deaths=0, recent=recent) if recent else None)
     fresh = described if new and (before is None or identity != before.last_id) else None
     history = msgspec.structs.replace(
         history,
@@ -118,11 +120,6 @@ def look(
 def _blank(view: ContainerView, pod: Pod) -> ContainerHistory:
     meta = pod.metadata
     return ContainerHistory(uid=meta.uid, container=view.status.name, namespace=meta.namespace, pod=meta.name)
-
-
-def _reset(before: ContainerHistory, history: ContainerHistory) -> ContainerHistory:
-    """The restart count fell to nothing (a node restarted, containers were collected): the deaths stay known."""
-    return msgspec.structs.replace(history, deaths=0, recent=before.recent)
 
 
 def died_at(terminated: StateTerminated | None, at: datetime) -> datetime:

@@ -116,7 +116,7 @@ def failed_at(pod: Pod, seen_at: datetime, first_seen: bool) -> datetime:
     ]
     if finished:
         return min(max(finished), seen_at)
-    changed = [c.last_transition_time for c in pod.status.conditions or () if c.last_transition_time is not None]
+    changed = [time for c in pod.status.conditions or () if (time := moment(c.last_transition_time)) is not None]
     if changed:
         return min(max(changed), seen_at)
     if first_seen and pod.metadata.creation_timestamp is not None:

@@ -161,7 +161,7 @@ def _crash_loop(
     in_backoff = state is not None and state.reason == "CrashLoopBackOff"
     ready = view.status.ready
     recent = [death for death in history.recent if death.at > at - timedelta(hours=6)]
-    if not history.deaths or not (recent or in_backoff or not ready):
+    if not (history.deaths or recent) or not (recent or in_backoff or not ready):
         return None
     terminated = last_death(view)
     lives = [death.ran_seconds for death in recent]

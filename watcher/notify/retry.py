@@ -36,4 +36,4 @@ def after_failure(
     ceiling = min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_PAUSE)
     share = fnv1a64(f"{message}/{attempts}".encode()) / _HASHES
     pause = max(ceiling * share, FIRST_PAUSE, failure.after or timedelta())
-    return Retry(now + pause)
+    return Retry(now + min(pause, created_at + GIVE_UP_AFTER - now))

@@ -27,12 +27,21 @@ def done(step: Step, one: DeliveryDone) -> None:
     match one.outcome:
         case Delivered():
             _finish(step, row, MessageState.DELIVERED, "")
-            for told in step.draft.told.by("message", row.id):
-                step.draft.told.put(told.key, msgspec.structs.replace(told, delivered=True))
+            _arrived(step, row)
         case TryLater() as failure:
             _later(step, row, failure)
         case GiveUp(reason=reason):
             _dead(step, row, reason)
+
+
+def _arrived(step: Step, row: OutboxRow) -> None:
+    """What the message told has been heard, also where a later one has told it again since."""
+    named = {alert.fingerprint for alert in row.notification.alerts if alert.status == "firing"}
+    for told in step.draft.told.by("group", row.group):
+        alert = step.draft.alerts.get(told.key.alert)
+        mine = (told.key.receiver, told.key.integration) == (row.receiver, row.integration)
+        if mine and alert is not None and alert.fingerprint in named:
+            step.draft.told.put(told.key, msgspec.structs.replace(told, delivered=True))
 
 
 def _finish(step: Step, row: OutboxRow, state: MessageState, error: str) -> None:

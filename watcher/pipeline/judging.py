@@ -58,8 +58,18 @@ def judge(step: Step, state: PodState, findings: Findings, baseline: Baseline) -
                 _go_on(step, rule, member, signal, deaths)
     for member in members.values():
         rule_of = step.core.by_rule.get(member.key.rule)
-        if rule_of is not None and not rule_of.signal.OCCURRENCE:
+        if rule_of is not None and not rule_of.signal.OCCURRENCE and _is_shown(state, member):
             _verdict(step, rule_of, member, None, 0)
+
+
+def _is_shown(state: PodState, member: Member) -> bool:
+    """Whether the pod tells of the member's container: what is not shown (`containerStatuses: null`) is unknown."""
+    container = member.key.subject.container
+    if not container or state.pod is None or state.phase == "Succeeded":
+        return True
+    status = state.pod.status
+    shown = (*(status.init_container_statuses or ()), *(status.container_statuses or ()))
+    return any(one.name == container for one in shown)
 
 
 def _begin(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> None:

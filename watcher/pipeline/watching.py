@@ -14,6 +14,7 @@ from watcher.detect import failures, pods
 from watcher.detect.signals import Findings, common, observe, present
 from watcher.model.kube import ContainerStatus, Pod
 from watcher.model.observations import Forbidden, PodEvent, PodSeen, Scope, Started, Synced
+from watcher.model.signals import PodFailed
 from watcher.model.state import EndReason, PodState, ScopeState
 from watcher.pipeline import judging
 from watcher.pipeline.core import Step
@@ -174,9 +175,15 @@ def _failed(step: Step, pod: Pod, before: PodState | None, state: PodState, *, n
     """Note when a pod failed, if that is news: not what had failed before first sight or before we stopped."""
     if state.phase != "Failed" or (before is not None and before.phase == "Failed"):
         return state
+    for member in step.draft.members.by("uid", state.uid):
+        if isinstance(member.signal, PodFailed):
+            return msgspec.structs.replace(
+                state, failed_at=member.signal.since, ready_before=member.signal.ready_pods_before
+            )
     at = pods.failed_at(pod, step.at, before is None)
     since = step.draft.meta.down_since
-    if listed and before is None and since is not None and at < since - CLOCK_SKEW:
+    patience = failures.JOB_PATIENCE if state.workload.kind in ("Job", "CronJob") else timedelta()
+    if listed and before is None and since is not None and at < since - CLOCK_SKEW - patience:
         news = False
     if not news or pods.is_quiet(pod):
         return state
@@ -214,6 +221,15 @@ def _judge_failure(step: Step, state: PodState, baseline: judging.Baseline = jud
     about = common(state.pod, state.workload, step.core.cluster) | {"uid": state.uid}
     signal = failures.failure(state.pod, state, about, step.siblings(state.workload), step.at)
     judging.judge(step, state, Findings(occurrences=(signal,)), baseline)
+    if signal.ready_pods >= signal.ready_pods_before:
+        _made_good(step, state.uid)
+
+
+def _made_good(step: Step, uid: str) -> None:
+    """Its workload has its ready pods back: when one of them is missing later, this failure is not why."""
+    state = step.draft.pods.get(uid)
+    if state is not None:
+        step.draft.pods.put(uid, msgspec.structs.replace(state, failed_at=None))
 
 
 def _keep(step: Step, state: PodState, interesting: bool, due: datetime | None) -> None:

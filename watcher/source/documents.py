@@ -188,7 +188,7 @@ def _initial(documents: Iterable[Document]) -> tuple[set[Key], datetime | None]:
         if entry.event not in (None, PodEvent.ADDED) or entry.key in known:
             break
         known.add(entry.key)
-        newest = max(filter(None, (newest, own_time(entry.where, entry.pod))), default=None)
+        newest = max(filter(None, (newest, own_time(entry.pod))), default=None)
     return known, newest
 
 
@@ -207,7 +207,7 @@ def _changed(entry: _Entry, known: set[Key], state: ReadState) -> Input:
     """A pod after the leading run, by its event type, or else by whether it was seen before."""
     event = entry.event or (PodEvent.MODIFIED if entry.key in known else PodEvent.ADDED)
     known.add(entry.key)
-    at = state.time(own_time(entry.where, entry.pod))
+    at = state.time(own_time(entry.pod))
     return PodSeen(at=at, event=event, scope=_SCOPE, pod=entry.pod)
 
 
@@ -221,7 +221,7 @@ def _whole_list(document: Document, known: set[Key], state: ReadState) -> Iterat
             if (entry := _entry(item, None)) is not None:
                 yield _changed(entry, known, state)
     elif pods or (not items and (head is None or head.kind in ("List", "PodList"))):
-        told = (own_time(item.where, _pod(item)) for item in pods)
+        told = (own_time(_pod(item)) for item in pods)
         at = state.time(max(filter(None, told), default=None))
         yield Listing(at=at, scope=_SCOPE)
         for item in pods:

@@ -146,7 +146,7 @@ def _observation(
     if not isinstance(line, lines.PodLine):
         state.time(line.at)
         return lines.observation_of(line)
-    at = state.time(line.at or own_time(_where(place), line.object))
+    at = state.time(line.at or own_time(line.object))
     try:
         observation = lines.pod_observation(line, at, scopes.of(line), raw)
     except lines.LineError as error:

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from watcher.model.signals import SIGNALS, CrashLooping, OOMKilled
 from watcher.rules.cel import MAX_BYTES, CelExpression, compile_expression, used_fields
@@ -108,6 +110,56 @@ def test_an_unknown_value_does_not_matter_where_the_rest_decides() -> None:
     assert value(text, deaths_10m=2, in_backoff=True, backoff_seconds=40.0) is True
 
 
+Formula = tuple[str, bool | None]
+"""A text and its value in Kleene's logic of true, false and unknown."""
+
+ATOMS: tuple[Formula, ...] = (
+    ("deaths_10m >= 3", True),
+    ("deaths_10m < 3", False),
+    ("backoff_seconds >= 40", None),
+    ("exit_code != 0", None),
+    ("exit_code == null", True),
+    ("ran_seconds == null", False),
+    ('labels["team"] == "a"', None),
+)
+
+
+def _not(one: Formula) -> Formula:
+    return f"!({one[0]})", None if one[1] is None else not one[1]
+
+
+def _and(pair: tuple[Formula, Formula]) -> Formula:
+    (left, a), (right, b) = pair
+    return f"({left}) && ({right})", False if False in (a, b) else None if None in (a, b) else True
+
+
+def _or(pair: tuple[Formula, Formula]) -> Formula:
+    (left, a), (right, b) = pair
+    return f"({left}) || ({right})", True if True in (a, b) else None if None in (a, b) else False
+
+
+def _larger(smaller: st.SearchStrategy[Formula]) -> st.SearchStrategy[Formula]:
+    pairs = st.tuples(smaller, smaller)
+    return st.one_of(smaller.map(_not), pairs.map(_and), pairs.map(_or))
+
+
+@given(st.recursive(st.sampled_from(ATOMS), _larger, max_leaves=6))
+@settings(max_examples=100, deadline=None)
+def test_unknown_values_combine_as_in_kleenes_logic(formula: Formula) -> None:
+    assert value(formula[0], deaths_10m=3, ran_seconds=1.0) is formula[1]
+
+
+@given(st.text(alphabet=st.sampled_from("readynull&|=!()[]{}'\"\\ .?:,3\n/é\x00"), max_size=40))
+@settings(max_examples=200, deadline=None)
+def test_whatever_the_text_only_a_cel_error_comes_of_it(text: str) -> None:
+    found: tuple[Issue, ...] = ()
+    try:
+        compile_expression(text, CrashLooping).evaluate(fields())
+    except CelError as error:
+        found = error.issues
+    assert all(issue.line >= 1 and issue.column >= 1 for issue in found)
+
+
 @pytest.mark.parametrize(
     ("text", "when_null", "when_one"),
     [
@@ -194,6 +246,9 @@ def test_a_value_that_cel_cannot_take_does_not_raise() -> None:
             'since > timestamp("2026")',
             (1, 19, '"2026" is no time such as 2026-11-20T10:00:00Z'),
             id="bad time",
+        ),
+        pytest.param(
+            'ready && reason == "\ud800"', (1, 21, "this character is half of one: write it whole"), id="surrogate"
         ),
         pytest.param("  ", (1, 1, "the expression is empty: leave the key out to mean always"), id="empty"),
         pytest.param("a" * (MAX_BYTES + 1), (1, 1, "the expression is longer than 2048 bytes"), id="too long"),
