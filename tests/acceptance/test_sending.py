@@ -275,8 +275,20 @@ def test_a_receiver_that_asks_for_a_pause_without_end_is_given_up_after_a_day(af
     answered(story, 12, TryLater(reason="429", after=after))
     (row,) = story.player.view.outbox.rows.values()
     assert row.next_at <= time(10 + 24 * HOUR)
-    answered(story, 10 + 24 * HOUR, TryLater(reason="429", after=after))
-    assert not story.player.view.outbox.rows
+    answered(story, 10 + 24 * HOUR, TryLater(reason="429", after=after), story.sent[0])
+    assert row.id not in story.player.view.outbox.rows
+
+
+def test_nobody_is_reminded_of_what_has_not_arrived() -> None:
+    often = route(repeat_interval=timedelta(minutes=10))
+    story = Timeline(route=often).at(0).lists(looping("web-1"))
+    story.until(HOUR)
+    answered(story, HOUR, TryLater(reason="503"), story.sent[0])
+    story.until(2 * HOUR)
+    assert said(story) == [FIRST]
+    answered(story, 2 * HOUR, Delivered(), story.sent[0])
+    assert [reason for reason, _ in said(story.at(2 * HOUR))] == ["FIRST"]
+    assert [one[1] for one in story.until(2 * HOUR + 310)] == ["FIRST", "REPEAT"]
 
 
 def test_the_same_answer_twice_is_recorded_once() -> None:

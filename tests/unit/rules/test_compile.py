@@ -258,3 +258,14 @@ def test_problems_are_records_with_a_position() -> None:
     _, found = compile_rules([document(rule("per: x"))])
     assert isinstance(found[0], Problem)
     assert (found[0].position.file, found[0].position.line, found[0].position.column) == ("mine.yaml", 6, 14)
+
+
+def test_a_field_that_only_grows_with_time_is_refused_in_where_and_allowed_in_until(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """None of the present signals has one, so the table is filled for this test."""
+    monkeypatch.setattr("watcher.rules.compile.GROWING_FIELDS", frozenset({"deaths_6h"}))
+    assert problems(rule("where: ready && deaths_6h > 3")) == [
+        "a.yaml:6:25: deaths_6h only grows with time: leave it out of where and say how long with for"
+    ]
+    assert problems(rule("until: deaths_6h > 3")) == []

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, create_engine, inspect
 from tests.unit.store.conftest import MakeStore
 from watcher.ports import StoreError
 from watcher.settings import shipped
-from watcher.store.migrating import upgrade
+from watcher.store.migrating import newest, upgrade
 from watcher.store.sql import SqlStore
 from watcher.store.tables import metadata
 
@@ -109,3 +109,11 @@ async def test_a_migration_that_fails_leaves_no_table_behind(path: Path, make_st
     with closing(sqlite3.connect(path)) as database:
         names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     assert names == ["attempts"]
+
+
+def test_the_name_of_a_migration_begins_with_its_revision() -> None:
+    """`migrating.newest` reads no migration, only the names."""
+    script = ScriptDirectory(str(DIRECTORY))
+    assert newest(DIRECTORY) == script.get_current_head()
+    for path in (DIRECTORY / "versions").glob("*.py"):
+        assert f'revision = "{path.name.partition("_")[0]}"' in path.read_text()
