@@ -282,8 +282,8 @@ def test_a_receiver_that_asks_for_a_pause_without_end_is_given_up_after_a_day(af
 def test_nobody_is_reminded_of_what_has_not_arrived() -> None:
     often = route(repeat_interval=timedelta(minutes=10))
     story = Timeline(route=often).at(0).lists(looping("web-1"))
-    story.until(HOUR)
-    answered(story, HOUR, TryLater(reason="503"), story.sent[0])
+    story.until(11)
+    answered(story, 12, TryLater(reason="503"), story.sent[0])
     story.until(2 * HOUR)
     assert said(story) == [FIRST]
     answered(story, 2 * HOUR, Delivered(), story.sent[0])

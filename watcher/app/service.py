@@ -46,6 +46,9 @@ from watcher.store.sql import SqlStore
 
 log = logging.getLogger("watcher.app")
 
+DRAIN_WITHIN = 1.0
+"""Seconds for what is still queued after that; a store that is away is not waited for."""
+
 STOP_WITHIN = 8.0
 """Seconds for what is in flight at the end; Kubernetes gives 30 s, and SIGKILL loses nothing either."""
 
@@ -184,7 +187,9 @@ async def _serve(service: Service, listener: socket.socket, stop: asyncio.Event)
         await _ended(sources)
         await _finish(service)
         await _ended([senders, writer])
-        await service.writer.drain()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_WITHIN):
+                await service.writer.drain()
         server.should_exit = True
         await web
     log.info("stopped", extra={"event": "service.stopped"})
@@ -194,7 +199,7 @@ async def _finish(service: Service) -> None:
     """Let due messages go out and be recorded, for a while."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STOP_WITHIN):
-            while len(service.queue) or service.dispatcher.busy():  # noqa: ASYNC110 - two rooms, no common event
+            while len(service.queue) or service.writer.busy or service.dispatcher.busy():  # noqa: ASYNC110 - three rooms
                 await asyncio.sleep(0.02)
 
 

@@ -45,6 +45,7 @@ class Worker:
         self.rows: dict[str, OutboxRow] = {}
         self.sending = False
         self._leased: set[str] = set()
+        self._resting: set[str] = set()
         self._sender = sender
         self._store = store
         self._intake = intake
@@ -53,6 +54,7 @@ class Worker:
 
     def put(self, row: OutboxRow, *, leased: bool) -> None:
         self.rows[row.id] = row
+        self._resting.discard(row.id)
         if leased:
             self._leased.add(row.id)
         self._wake.set()
@@ -60,14 +62,20 @@ class Worker:
     def drop(self, row_id: str) -> None:
         self.rows.pop(row_id, None)
         self._leased.discard(row_id)
+        self._resting.discard(row_id)
         self._wake.set()
 
+    def is_busy(self) -> bool:
+        """Whether a message is in flight, not yet recorded, or due now."""
+        return self.sending or bool(self._resting) or self.is_due()
+
     def next_row(self) -> OutboxRow | None:
-        """The row to send next: the first of its group, the earliest due of those."""
+        """The row to send next: the first of its group, the earliest due of those; of a resting one nothing follows."""
         heads: dict[str, OutboxRow] = {}
         for row in sorted(self.rows.values(), key=lambda row: (row.created_at, row.id)):
             heads.setdefault(row.group, row)
-        return min(heads.values(), key=lambda row: (row.next_at, row.created_at, row.id), default=None)
+        ready = (row for row in heads.values() if row.id not in self._resting)
+        return min(ready, key=lambda row: (row.next_at, row.created_at, row.id), default=None)
 
     def is_due(self) -> bool:
         row = self.next_row()
@@ -107,12 +115,21 @@ class Worker:
         """Send, then report: the writer records it. Until it has, the row rests here and is not sent again."""
         self.sending = True
         try:
-            outcome = await self._sender.send(row.notification)
-            self.drop(row.id)
+            outcome = await self._try(row)
+            self._resting.add(row.id)
+            self._leased.discard(row.id)
             self._note(row, outcome, stats)
             await self._intake.put(DeliveryDone(at=self._clock.now(), message_id=row.id, outcome=outcome))
         finally:
             self.sending = False
+
+    async def _try(self, row: OutboxRow) -> Outcome:
+        """An adapter that raises is a mistake of ours: it costs this message, neither the service nor the others."""
+        try:
+            return await self._sender.send(row.notification)
+        except Exception as error:  # noqa: BLE001 - the guard of the loop, see above
+            log.exception("an adapter raised", extra={"event": "delivery.raised", "message_id": row.id})
+            return GiveUp(reason=f"Watcher could not make the message: {type(error).__name__}")
 
     def _note(self, row: OutboxRow, outcome: Outcome, stats: DispatchStats) -> None:
         extra: dict[str, object] = {
@@ -150,10 +167,13 @@ class Dispatcher:
             self._place(row, leased=False)
 
     def committed(self, outbox: Mapping[str, OutboxRow | None]) -> None:
-        """What a commit has put into the outbox. A new row is leased by us already."""
-        for row in outbox.values():
+        """What a commit has put into the outbox or taken out of it. A new row is leased by us already."""
+        for row_id, row in outbox.items():
             if row is not None:
                 self._place(row, leased=row.attempts == 0)
+                continue
+            for worker in self._workers.values():
+                worker.drop(row_id)
 
     def _place(self, row: OutboxRow, *, leased: bool) -> None:
         worker = self._workers.get((row.receiver, row.integration))
@@ -163,8 +183,8 @@ class Dispatcher:
             worker.put(row, leased=leased)
 
     def busy(self) -> bool:
-        """Whether a message is in flight or due now."""
-        return any(worker.sending or worker.is_due() for worker in self._workers.values())
+        """Whether a message is in flight, not yet recorded, or due now."""
+        return any(worker.is_busy() for worker in self._workers.values())
 
     def waiting(self) -> int:
         return sum(len(worker.rows) for worker in self._workers.values())

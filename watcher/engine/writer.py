@@ -53,6 +53,7 @@ class Writer:
         self._queue = queue
         self._hand_on = hand_on
         self._last = view.meta.now or clock.now()
+        self.busy = False
         self.record: Callable[[Sequence[Input]], None] | None = None
 
     async def run(self) -> None:
@@ -69,6 +70,13 @@ class Writer:
         return None if due is None else self._clock.until(due)
 
     async def step(self, inputs: Sequence[Input]) -> None:
+        self.busy = True
+        try:
+            await self._step(inputs)
+        finally:
+            self.busy = False
+
+    async def _step(self, inputs: Sequence[Input]) -> None:
         stamped = [self._stamp(one) for one in inputs]
         if self.record is not None and stamped:
             self.record(stamped)
@@ -96,20 +104,37 @@ class Writer:
             if not inputs:
                 raise
         good: list[Input] = []
-        for one in inputs:
-            try:
-                handle(self.core, self.view, [*good, one], one.at)
-            except Exception:  # noqa: BLE001 - as above: find the observation that a stage cannot take
-                self._set_aside(one)
-            else:
-                good.append(one)
+        rest = list(inputs)
+        while rest:
+            taken, error = self._most(good, rest)
+            good += rest[:taken]
+            if error is not None:
+                self._set_aside(rest[taken], error)
+            rest = rest[taken + 1 :]
         return handle(self.core, self.view, good, now)
 
-    def _set_aside(self, one: Input) -> None:
+    def _most(self, good: Sequence[Input], rest: Sequence[Input]) -> tuple[int, Exception | None]:
+        """How many of `rest` the core takes after `good`, and what the next one raised. Each try costs a batch: halve."""
+        low, high, raised = 0, len(rest), None
+        while low < high:
+            middle = (low + high + 1) // 2
+            try:
+                handle(self.core, self.view, [*good, *rest[:middle]], rest[middle - 1].at)
+            except Exception as error:  # noqa: BLE001 - as above: find the observation that a stage cannot take
+                high, raised = middle - 1, error
+            else:
+                low = middle
+        return low, raised
+
+    def _set_aside(self, one: Input, error: Exception) -> None:
         self.stats.set_aside += 1
         sample = str(msgspec.json.encode(one)[:2000], "utf-8", "replace")
         self.stats.samples = [*self.stats.samples[-9:], sample]
-        log.exception("an observation could not be judged and was set aside", extra={"event": "observation.set_aside"})
+        log.error(
+            "an observation could not be judged and was set aside",
+            exc_info=error,
+            extra={"event": "observation.set_aside"},
+        )
 
     async def _commit(self, changes: Changes, at: datetime) -> None:
         retrying = tenacity.AsyncRetrying(

@@ -29,7 +29,7 @@ def flush(step: Step, name: str) -> None:
     receiver = step.core.receivers.get(group.receiver)
     for integration, config in receiver.integrations if receiver is not None else ():
         told = _told(step, group.receiver, integration, alerts)
-        last = None if _is_queued(step, group, integration) else _last_sent(group, integration)
+        last = None if _is_stuck(step, group, integration) else _last_sent(group, integration)
         plan = decide(candidates, told, last, route.repeat_interval, config.send_resolved, step.at)
         group = _carry_out(step, group, integration, plan, told)
     _close(step, group, route, alerts)
@@ -39,9 +39,9 @@ def _last_sent(group: Group, integration: str) -> datetime | None:
     return next((sent.at for sent in group.sent if sent.integration == integration), None)
 
 
-def _is_queued(step: Step, group: Group, integration: str) -> bool:
-    """Whether an earlier message still waits for its receiver: nobody is to be reminded of what has not arrived."""
-    return any(row.integration == integration for row in step.draft.outbox.by("group", group.id))
+def _is_stuck(step: Step, group: Group, integration: str) -> bool:
+    """Whether an earlier message was tried in vain: nobody is to be reminded of what has not arrived."""
+    return any(row.integration == integration and row.attempts for row in step.draft.outbox.by("group", group.id))
 
 
 def _candidate(step: Step, group: Group, alert: Alert) -> Candidate:
