@@ -167,11 +167,13 @@ def replay(
     """Dry run: what would have been sent, when, to whom and why. Nothing is sent."""
     from watcher.replay import as_json, as_text, play
     from watcher.settings.core import core_of
-    from watcher.source.reading import is_services_own, read
+    from watcher.source.reading import head, read
     from watcher.source.readstate import ReadReport
 
     core = core_of(load(config, rules), first_start)
-    core = msgspec.structs.replace(core, evidence=any(map(is_services_own, files)))
+    heads = [head(file) for file in files]
+    cluster = core.cluster or next((name for name, _ in heads if name), "")
+    core = msgspec.structs.replace(core, cluster=cluster, evidence=any(own for _, own in heads))
     show = as_json if format is Format.json else as_text
     count = 0
     report = ReadReport()

@@ -89,3 +89,18 @@ async def test_a_stream_recorded_with_kubectl_replays(tmp_path: Path) -> None:
             await kubectl.wait()
     found = await asyncio.to_thread(replay, recording, "--until", "1m")
     assert [(reason, alerts) for reason, _, alerts in heard(found)] == [("FIRST", ["ContainerCrashLooping"])]
+
+
+def test_the_cluster_of_a_recording_is_the_label_unless_the_configuration_has_one(tmp_path: Path) -> None:
+    pod = json.loads((FIXTURES / "pod_oomkilled_both_states_containerd.json").read_text())
+    lines = [
+        {"recording": 1, "cluster": "prod-eu", "started_at": "2023-01-12T22:35:00Z"},
+        {"at": "2023-01-12T22:35:44Z", "kind": "Pod", "event": "LISTED", "object": pod},
+        {"at": "2023-01-12T22:35:44Z", "kind": "Pod", "event": "SYNCED"},
+        {"at": "2023-01-12T22:36:44Z", "event": "ENDED"},
+    ]
+    (tmp_path / "r.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "config.yaml").write_text("cluster: other\nreceivers: [{name: default, console_configs: [{}]}]\n")
+    plain = replay(tmp_path / "r.jsonl")
+    configured = replay(tmp_path / "r.jsonl", "--config", tmp_path / "config.yaml")
+    assert [n["groupLabels"]["cluster"] for n in (*plain, *configured)] == ["prod-eu", "other"]

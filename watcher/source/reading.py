@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+import msgspec
+
 from watcher.model.observations import Ended, Input, Scope
 from watcher.source import lines
 from watcher.source.decode import BROKEN
@@ -44,14 +46,16 @@ def read(paths: Iterable[Path], *, complete: bool = False, report: ReadReport | 
         yield ended
 
 
-def is_services_own(path: Path) -> bool:
-    """Whether a service recorded itself here: then the evidence that alerts asked for is in it. False if unreadable."""
+def head(path: Path) -> tuple[str, bool]:
+    """(the cluster that a recording names, whether a service recorded itself, evidence and all); ("", False) of others."""
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rb") as file:
-            return any(b'"kind":"Downtime"' in line for line in itertools.islice(file, 2))
-    except (OSError, EOFError, zlib.error):
-        return False
+            first, second = file.readline(), file.readline()
+        header = msgspec.json.decode(first, type=lines.Header)
+    except (OSError, EOFError, zlib.error, *BROKEN):
+        return "", False
+    return header.cluster, b'"kind":"Downtime"' in second
 
 
 def _file(path: Path, state: ReadState) -> Iterator[Input]:
