@@ -49,7 +49,7 @@ class Hook:
         self.told: dict[str, list[str]] = {}
         self.ids: Counter[str] = Counter()
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def take(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.ids[request.headers["Idempotency-Key"]] += 1
         self.told.setdefault(body["groupLabels"]["workload"], []).append(body["status"])
@@ -62,7 +62,7 @@ class Hook:
 async def run(kills: int, seed: int = 0) -> Outcome:
     hook, rng = Hook(), random.Random(seed)
     application = web.Application()
-    application.router.add_post("/", hook)
+    application.router.add_post("/", hook.take)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from tests.acceptance.test_many import broken
@@ -26,7 +28,7 @@ def without(alert: str) -> tuple[object, ...]:
     return tuple(rule for rule in shipped_rules() if rule.alert != alert)
 
 
-def evicted(name: str, **fields: object) -> Pod:
+def evicted(name: str, **fields: Any) -> Pod:
     return pod(name, phase="Failed", reason="Evicted", no_statuses=True, **fields)
 
 
@@ -139,7 +141,7 @@ def test_a_failed_pod_is_over_when_its_replacement_is_ready_also_after_a_restart
 
 
 def test_the_patience_with_a_job_survives_a_restart() -> None:
-    run = {"owner": "Job/import", "restart_policy": "Never"}
+    run: dict[str, Any] = {"owner": "Job/import", "restart_policy": "Never"}
     story = Timeline().at(0).lists(pod("import-1", **run))
     failed = pod("import-1", status(terminated=dead(1, at=20), ready=False), phase="Failed", **run)
     story.at(20).sees(failed).at(250).sees(looping("web-1", at=249))
@@ -225,3 +227,68 @@ def test_a_list_without_a_pod_in_it_twice_says_nothing_twice() -> None:
     story = Timeline().at(0).lists(looping("web-1"), looping("web-1"))
     story.at(60).takes(Synced(at=time(60), scope=PODS, complete=False))
     assert [one[1:] for one in story.until(HOUR)] == [FIRST]
+
+
+def test_a_crash_loop_is_told_when_the_oom_kill_that_explained_it_is_over() -> None:
+    """The OOM alert goes on for another pod; the loop of the first one has no cause any more."""
+
+    def oomed(name: str, at: float) -> Pod:
+        return looping(name, at=at, code=137, reason="OOMKilled")
+
+    story = Timeline().at(0).lists(oomed("web-1", -1), pod("web-2"), pod("web-3"), pod("web-4"))
+    story.at(1800).sees(pod("web-2", status(restarts=1, last=dead(137, "OOMKilled", at=1799))))
+    story.until(1900)
+    assert said(story) == [("FIRST", "ContainerOOMKilled")]
+    story.until(2 * HOUR)
+    told = [(at, alerts) for at, _, alerts in story.heard if "ContainerCrashLooping" in alerts]
+    assert told
+    assert told[0][0] <= HOUR + 300
+
+
+def test_a_restart_tells_the_same_as_a_new_list_would() -> None:
+    """Whatever the instant in which Watcher is killed."""
+    for cut in (5, 21, 31, 111, 305, 330, 601, 900):
+        assert _played(cut, restarts=True) == _played(cut, restarts=False), cut
+
+
+def _played(cut: float, *, restarts: bool) -> list[tuple[float, str, str]]:
+    pods = {name: pod(name, owner=f"Deployment/{name[:-2]}") for name in ("web-1", "evi-1", "img-1")}
+    story = Timeline().at(0).lists(*pods.values())
+    image = status(waiting="ErrImagePull", message="x: not found")
+    steps = [
+        (20, looping("web-1", at=19)),
+        (100, pod("img-1", image, phase="Pending", owner="Deployment/img")),
+        (300, evicted("evi-1", owner="Deployment/evi", changed=300)),
+        (320, looping("web-2", at=319, code=137, reason="OOMKilled")),
+        (600, pod("evi-2", owner="Deployment/evi")),
+        (700, healed_at(690)),
+        (1000, pod("img-1", owner="Deployment/img")),
+    ]
+    listed = False
+    for at, one in steps:
+        if at > cut and not listed:
+            listed = True
+            story.until(cut)
+            if restarts:
+                story.at(cut).restarts()
+            story.at(cut).lists(*pods.values())
+        story.at(at).sees(one)
+        pods[one.metadata.name] = one
+    return story.until(3 * HOUR)
+
+
+def healed_at(at: float) -> Pod:
+    return pod("web-1", status(restarts=7, last=dead(1, at=at)))
+
+
+def test_evidence_that_was_asked_for_and_never_came_is_asked_for_again() -> None:
+    story = Timeline().at(0).lists(looping("web-1"))
+    story.until(60)
+    (before,) = story.player.view.alerts.rows.values()
+    story.at(HOUR).restarts().lists(looping("web-1"))
+    story.until(HOUR + 1)
+    (after,) = story.player.view.alerts.rows.values()
+    assert before.evidence_asked is not None
+    assert after.evidence_asked is not None
+    assert after.evidence_asked > before.evidence_asked
+    assert [said[1] for said in story.heard] == ["FIRST"]

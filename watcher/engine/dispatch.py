@@ -127,7 +127,7 @@ class Worker:
         """An adapter that raises is a mistake of ours: it costs this message, neither the service nor the others."""
         try:
             return await self._sender.send(row.notification)
-        except Exception as error:  # noqa: BLE001 - the guard of the loop, see above
+        except Exception as error:
             log.exception("an adapter raised", extra={"event": "delivery.raised", "message_id": row.id})
             return GiveUp(reason=f"Watcher could not make the message: {type(error).__name__}")
 

@@ -114,7 +114,7 @@ class Writer:
         return handle(self.core, self.view, good, now)
 
     def _most(self, good: Sequence[Input], rest: Sequence[Input]) -> tuple[int, Exception | None]:
-        """How many of `rest` the core takes after `good`, and what the next one raised. Each try costs a batch: halve."""
+        """How many of `rest` the core takes after `good`, and what the next one raised, found by halving."""
         low, high, raised = 0, len(rest), None
         while low < high:
             middle = (low + high + 1) // 2

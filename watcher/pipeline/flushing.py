@@ -10,6 +10,7 @@ from watcher.lib.fnv import fnv1a64
 from watcher.model.identity import AlertKey
 from watcher.model.message import HoldReason, Notification, SendReason
 from watcher.model.state import Alert, Decision, Group, Member, OutboxRow, Sent, Told, ToldKey
+from watcher.notify.bare import bare
 from watcher.notify.decide import Candidate, Plan, decide
 from watcher.notify.facts import AlertFacts, Envelope
 from watcher.notify.growth import concerns_all
@@ -143,7 +144,11 @@ def _notification(step: Step, group: Group, integration: str, plan: Plan, told: 
         external_url=step.core.external_url,
     )
     facts = [_facts(step, key, told.get(key)) for key in (*plan.firing, *plan.ended)]
-    return summary(envelope, facts) if reason is SendReason.BASELINE else render(envelope, facts)
+    try:
+        return summary(envelope, facts) if reason is SendReason.BASELINE else render(envelope, facts)
+    # The guard of all messages: what the words trip over must neither cost the news nor end the service at this timer.
+    except Exception as error:  # noqa: BLE001
+        return bare(envelope, facts, error)
 
 
 def _group_key(step: Step, group: Group) -> str:

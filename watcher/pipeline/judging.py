@@ -18,7 +18,7 @@ from watcher.lib.templates import TemplateProblem
 from watcher.model.config import FirstStart
 from watcher.model.identity import AlertKey, MemberKey
 from watcher.model.rule import CompiledRule, Verdict
-from watcher.model.signals import AnySignal
+from watcher.model.signals import AnySignal, OOMKilled
 from watcher.model.state import Alert, AlertState, EndReason, Member, MemberState, PodState
 from watcher.pipeline.core import REPLACEMENT_PATIENCE, Step
 from watcher.rules.judge import judge as verdict_of
@@ -265,7 +265,8 @@ def _end(step: Step, member: Member, why: str, *, gone: bool = False) -> None:
     if alert is None or member.state is MemberState.PENDING or alert.state is not AlertState.FIRING:
         return
     if step.members(member.alert):
-        step.touch(alert)
+        # What this member alone explained is no longer explained.
+        step.touch(msgspec.structs.replace(alert, news=alert.news or isinstance(member.signal, OOMKilled)))
         return
     event = AlertEvent.LAST_GONE if gone else AlertEvent.LAST_ENDED
     state = move_alert(alert.state, event)

@@ -204,6 +204,20 @@ def forget(step: Step, key: AlertKey) -> None:
         step.draft.told.drop(row.key)
 
 
+def leave_lost_groups(step: Step) -> None:
+    """Groups whose receiver the configuration no longer has tell nobody: their alerts look for a route anew."""
+    lost = [group for group in step.draft.groups.all() if group.receiver not in step.core.receivers]
+    for group in sorted(lost, key=lambda group: group.id):
+        step.draft.groups.drop(group.id)
+        for key in group.alerts:
+            alert = step.draft.alerts.get(key)
+            if alert is not None:
+                groups = tuple(name for name in alert.groups if name != group.id)
+                step.touch(msgspec.structs.replace(alert, groups=groups))
+        for row in step.draft.told.by("group", group.id):
+            step.draft.told.drop(row.key)
+
+
 def _join(step: Step, alert: Alert, news: bool) -> Alert:
     names: list[str] = []
     for route in step.core.route.match(alert.labels):

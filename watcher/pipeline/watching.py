@@ -18,6 +18,7 @@ from watcher.model.signals import PodFailed
 from watcher.model.state import EndReason, PodState, ScopeState
 from watcher.pipeline import judging
 from watcher.pipeline.core import Step
+from watcher.pipeline.settling import leave_lost_groups
 
 CLOCK_SKEW = timedelta(minutes=2)
 """Where only times of different machines can be compared (design.md section 2)."""
@@ -37,6 +38,16 @@ def started(step: Step, one: Started) -> None:
         known = draft.scopes.get(scope)
         draft.scopes.put(scope, ScopeState(scope=scope, known=known is not None and known.known))
     _close_unwatched(step, {scope.namespace for scope in wanted})
+    leave_lost_groups(step)
+    _ask_again(step)
+
+
+def _ask_again(step: Step) -> None:
+    """A request for evidence is not stored: what an earlier process asked for and never got is asked for anew."""
+    waiting = (a for a in step.draft.alerts.all() if a.evidence_asked is not None and a.evidence is None)
+    for alert in sorted(waiting, key=lambda alert: alert.key):
+        if alert.ends_at is None:
+            step.touch(msgspec.structs.replace(alert, evidence_asked=None))
 
 
 def _close_unwatched(step: Step, namespaces: set[str]) -> None:

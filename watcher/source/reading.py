@@ -47,7 +47,7 @@ def read(paths: Iterable[Path], *, complete: bool = False, report: ReadReport | 
 
 
 def head(path: Path) -> tuple[str, bool]:
-    """(the cluster that a recording names, whether a service recorded itself, evidence and all); ("", False) of others."""
+    """(the cluster it names, whether a service recorded itself, evidence and all); ("", False) of others."""
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rb") as file:

@@ -22,16 +22,16 @@ TEXTS: list[tuple[str, str, str]] = [
         f"rpc error: code = Unknown desc = Error response from daemon: manifest for {R} not found: manifest unknown: "
         "manifest unknown",
     ),
-    ("cri-o, no tag", "not_found", "reading manifest 1 in quay.io/o/r: manifest unknown"),
-    ("older cri-o", "not_found", "Error reading manifest 1 in quay.io/o/r: manifest unknown: manifest unknown"),
-    ("no name", "not_found", "reading manifest 1 in quay.io/o/r: name unknown: repository not known"),
+    ("cri-o, no tag", "not_found", "reading manifest 1 in quay.example/o/r: manifest unknown"),
+    ("older cri-o", "not_found", "Error reading manifest 1 in quay.example/o/r: manifest unknown: manifest unknown"),
+    ("no name", "not_found", "reading manifest 1 in quay.example/o/r: name unknown: repository not known"),
     (
         "hub, absent or private",
         "denied",
         f'{PULL}failed to resolve reference "{R}": pull access denied, repository does not exist or may require '
         "authorization: server message: insufficient_scope: authorization failed",
     ),
-    ("cri-o, denied", "denied", "reading manifest 1 in quay.io/o/r: requested access to the resource is denied"),
+    ("cri-o, denied", "denied", "reading manifest 1 in quay.example/o/r: requested access to the resource is denied"),
     (
         "anonymous token 401",
         "unauthorized",
@@ -44,16 +44,20 @@ TEXTS: list[tuple[str, str, str]] = [
         f'{PULL}failed to resolve reference "{R}": unexpected status from HEAD request to https://registry.example/v2/'
         "o/r/manifests/1: 403 Forbidden",
     ),
-    ("docker, not logged in", "unauthorized", f"Get https://registry.example/v2/o/r/manifests/1: no basic auth credentials"),
+    (
+        "docker, not logged in",
+        "unauthorized",
+        "Get https://registry.example/v2/o/r/manifests/1: no basic auth credentials",
+    ),
     (
         "cri-o, unauthorized",
         "unauthorized",
-        "reading manifest 1 in quay.io/o/r: unauthorized: access to the requested resource is not authorized",
+        "reading manifest 1 in quay.example/o/r: unauthorized: access to the requested resource is not authorized",
     ),
     (
         "hub's limit",
         "rate_limited",
-        f"{PULL}failed to copy: httpReadSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/o/r"
+        f"{PULL}failed to copy: httpReadSeeker: failed open: unexpected status code https://hub.example/v2/o/r"
         ": 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit.",
     ),
     ("hub's limit of 2025", "rate_limited", "You have reached your unauthenticated pull rate limit."),
@@ -70,8 +74,8 @@ TEXTS: list[tuple[str, str, str]] = [
     (
         "a name server that does not answer",
         "dns",
-        'pinging container registry quay.io: Get "https://quay.io/v2/": dial tcp: lookup quay.io on 10.0.0.2:53: read '
-        "udp 10.1.0.3:4444->10.0.0.2:53: i/o timeout",
+        'pinging container registry quay.example: Get "https://quay.example/v2/": dial tcp: lookup '
+        "quay.example on 10.0.0.2:53: read udp 10.1.0.3:4444->10.0.0.2:53: i/o timeout",
     ),
     ("i/o timeout", "network", 'Head "https://H/v2/": dial tcp 10.0.0.1:443: i/o timeout'),
     ("refused", "network", "dial tcp 10.0.0.1:443: connect: connection refused"),
@@ -85,12 +89,16 @@ TEXTS: list[tuple[str, str, str]] = [
     ("wrong names", "tls", "x509: certificate is not valid for any names, but wanted to match H"),
     ("expired", "tls", "tls: failed to verify certificate: x509: certificate has expired or is not yet valid"),
     ("plain http", "tls", "http: server gave HTTP response to HTTPS client"),
-    ("no platform", "platform", f'{PULL}failed to resolve reference "{R}": no match for platform in manifest: not found'),
+    (
+        "no platform",
+        "platform",
+        f'{PULL}failed to resolve reference "{R}": no match for platform in manifest: not found',
+    ),
     ("no manifest for arm", "platform", "no matching manifest for linux/arm64/v8 in the manifest list entries"),
     ("no arm in the index", "platform", "no image found in image index for architecture arm64, variant v8, OS linux"),
     ("disk is full", "disk", "failed to extract layer sha256:1: write /x: no space left on device"),
     ("short name, no TTY", "invalid_name", "short-name resolution enforced but cannot prompt without a TTY"),
-    ("short name", "invalid_name", 'short name mode is enforcing, but image name r:1 returns ambiguous list'),
+    ("short name", "invalid_name", "short name mode is enforcing, but image name r:1 returns ambiguous list"),
     ("nothing known", "unknown", "something else went wrong"),
     ("nothing said", "unknown", ""),
 ]
