@@ -18,7 +18,7 @@ import tenacity
 from watcher.engine.queue import IntakeQueue
 from watcher.model.changes import Changes, View
 from watcher.model.observations import Input
-from watcher.pipeline import Core, handle, next_wake
+from watcher.pipeline import Core, TimerFailed, handle, next_wake
 from watcher.ports import Clock, Store, StoreError
 
 log = logging.getLogger("watcher.writer")
@@ -97,9 +97,20 @@ class Writer:
         return msgspec.structs.replace(one, at=self._stamp_now())
 
     def _ask(self, inputs: Sequence[Input], now: datetime) -> Changes:
-        """A stage that raises is isolated to its observation: that one is set aside, the rest goes on."""
+        """A stage that raises is isolated to its timer or observation: that one is set aside, the rest goes on."""
+        while True:
+            try:
+                return self._judge(inputs, now)
+            except TimerFailed as failed:
+                self.view.muted.add(failed.timer)
+                self.stats.set_aside += 1
+                log.exception("a timer could not be run and was set aside", extra={"event": "timer.set_aside"})
+
+    def _judge(self, inputs: Sequence[Input], now: datetime) -> Changes:
         try:
             return handle(self.core, self.view, inputs, now)
+        except TimerFailed:
+            raise
         except Exception:
             if not inputs:
                 raise
@@ -120,6 +131,8 @@ class Writer:
             middle = (low + high + 1) // 2
             try:
                 handle(self.core, self.view, [*good, *rest[:middle]], rest[middle - 1].at)
+            except TimerFailed:
+                raise
             except Exception as error:  # noqa: BLE001 - as above: find the observation that a stage cannot take
                 high, raised = middle - 1, error
             else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, insort
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Set
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -115,8 +115,9 @@ class Table(Generic[K, V]):
 class Overlay(Generic[K, V]):
     """A table with a draft's own changes on top; reads see them, the table below does not."""
 
-    def __init__(self, base: Table[K, V]) -> None:
+    def __init__(self, base: Table[K, V], muted: Set[Timer] = frozenset()) -> None:
         self._base = base
+        self._muted = muted
         self.changed: dict[K, V | None] = {}
         self._own: Table[K, V] = Table(base.indexes)
         self._heap: list[Timer] = []
@@ -161,9 +162,9 @@ class Overlay(Generic[K, V]):
     def first_timer(self) -> Timer | None:
         """The earliest timer, or None."""
         timers = self._base.timers
-        while self._next < len(timers) and timers[self._next][2] in self.changed:
+        while self._next < len(timers) and (timers[self._next][2] in self.changed or timers[self._next] in self._muted):
             self._next += 1
-        while self._heap and not self._valid(self._heap[0]):
+        while self._heap and (self._heap[0] in self._muted or not self._valid(self._heap[0])):
             heapq.heappop(self._heap)
         candidates = []
         if self._next < len(timers):
@@ -187,6 +188,8 @@ class View:
 
     def __init__(self) -> None:
         self.meta = Meta()
+        self.muted: set[Timer] = set()
+        """Timers that a stage could not take: not run again in this process, unless their time changes."""
         self.scopes: Table[Scope, ScopeState] = Table()
         self.pods: Table[str, PodState] = Table(
             {
@@ -241,8 +244,10 @@ class View:
 
     def next_due(self) -> datetime | None:
         """When the core wants to be asked again. The gate (streams not yet synced) is the core's own affair."""
-        firsts = [table.timers[0][0] for table in self.tables() if table.timers]
-        return min(firsts) if firsts else None
+        firsts = (
+            next((timer[0] for timer in table.timers if timer not in self.muted), None) for table in self.tables()
+        )
+        return min((due for due in firsts if due is not None), default=None)
 
 
 def _alert_due(alert: Alert) -> datetime | None:
@@ -296,11 +301,11 @@ class Draft:
         self.meta = view.meta
         self._meta_before = view.meta
         self.scopes = Overlay(view.scopes)
-        self.pods = Overlay(view.pods)
+        self.pods = Overlay(view.pods, view.muted)
         self.histories = Overlay(view.histories)
-        self.members = Overlay(view.members)
-        self.alerts = Overlay(view.alerts)
-        self.groups = Overlay(view.groups)
+        self.members = Overlay(view.members, view.muted)
+        self.alerts = Overlay(view.alerts, view.muted)
+        self.groups = Overlay(view.groups, view.muted)
         self.told = Overlay(view.told)
         self.outbox = Overlay(view.outbox)
         self.finished: list[OutboxRow] = []

@@ -6,6 +6,6 @@ The rooms: `handle` (inputs and timers in order), `watching` (objects), `judging
 """
 
 from watcher.pipeline.core import Core
-from watcher.pipeline.handle import handle, next_wake
+from watcher.pipeline.handle import TimerFailed, handle, next_wake
 
-__all__ = ["Core", "handle", "next_wake"]
+__all__ = ["Core", "TimerFailed", "handle", "next_wake"]

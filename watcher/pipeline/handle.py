@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from watcher.model.changes import Changes, Draft, Rank, View
+from watcher.model.changes import Changes, Draft, Rank, Timer, View
 from watcher.model.observations import (
     DeliveryDone,
     Ended,
@@ -27,6 +28,14 @@ from watcher.model.observations import (
 )
 from watcher.pipeline import delivering, flushing, judging, settling, watching
 from watcher.pipeline.core import Core, Step
+
+
+class TimerFailed(Exception):
+    """A stage raised when this timer ran; the cause says what. The caller may mute it in the view and ask again."""
+
+    def __init__(self, timer: Timer) -> None:
+        super().__init__(f"the timer of {timer[2]} due {timer[0]} could not be run")
+        self.timer = timer
 
 
 def handle(core: Core, view: View, inputs: Iterable[Input], now: datetime) -> Changes:
@@ -72,15 +81,22 @@ def _run_timers(step: Step, until: datetime, *, closed: bool) -> None:
         if floor > until or (floor == until and rank >= Rank.ALERT and not closed):
             return
         _advance(step, floor)
-        match rank:
-            case Rank.WINDOW:
-                watching.wake(step, key)
-            case Rank.MEMBER:
-                judging.member_due(step, key)
-            case Rank.ALERT:
-                settling.settle(step, key)
-            case _:
-                flushing.flush(step, key)
+        try:
+            _ring(step, rank, key)
+        except Exception as error:
+            raise TimerFailed(timer) from error
+
+
+def _ring(step: Step, rank: int, key: Any) -> None:
+    match rank:
+        case Rank.WINDOW:
+            watching.wake(step, key)
+        case Rank.MEMBER:
+            judging.member_due(step, key)
+        case Rank.ALERT:
+            settling.settle(step, key)
+        case _:
+            flushing.flush(step, key)
 
 
 def _take(step: Step, one: Input) -> None:
