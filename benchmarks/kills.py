@@ -25,6 +25,8 @@ from watcher.demo import DemoCluster
 from watcher.demo.pods import Container, make, waiting
 
 ALERTS = 50
+ANSWERS_AFTER = 0.2
+"""Seconds between taking a message and answering: a kill in between must repeat it, and nothing else."""
 RULES = """\
 groups:
   - name: images
@@ -53,6 +55,7 @@ class Hook:
         body = await request.json()
         self.ids[request.headers["Idempotency-Key"]] += 1
         self.told.setdefault(body["groupLabels"]["workload"], []).append(body["status"])
+        await asyncio.sleep(ANSWERS_AFTER)
         return web.Response()
 
     def heard(self, status: str) -> int:
