@@ -65,16 +65,21 @@ def failure(
     )
 
 
+def is_of_job(state: PodState) -> bool:
+    """Its controller may start another pod in its place."""
+    return state.workload.kind in ("Job", "CronJob")
+
+
 def look_again_at(state: PodState, at: datetime) -> datetime | None:
     """When a failed pod has to be judged again though nothing happens."""
-    if state.failed_at is None or state.workload.kind not in ("Job", "CronJob"):
+    if state.failed_at is None or not is_of_job(state):
         return None
     due = state.failed_at + JOB_PATIENCE
     return due if due > at else None
 
 
 def _job_retrying(state: PodState, others: Iterable[PodState], failed_at: datetime, at: datetime) -> bool:
-    if state.workload.kind not in ("Job", "CronJob"):
+    if not is_of_job(state):
         return False
     if at < failed_at + JOB_PATIENCE:
         return True

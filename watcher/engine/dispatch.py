@@ -30,11 +30,23 @@ Name = tuple[str, str]
 
 
 class DispatchStats(msgspec.Struct):
-    delivered: int = 0
-    retried: int = 0
-    dead: int = 0
     by_integration: dict[tuple[str, str, str], int] = {}
     """(receiver, integration, outcome) -> how often."""
+
+    @property
+    def delivered(self) -> int:
+        return self._of(Delivered)
+
+    @property
+    def retried(self) -> int:
+        return self._of(TryLater)
+
+    @property
+    def dead(self) -> int:
+        return self._of(GiveUp)
+
+    def _of(self, outcome: type[Outcome]) -> int:
+        return sum(count for (_, _, name), count in self.by_integration.items() if name == outcome.__name__)
 
 
 class Worker:
@@ -140,13 +152,10 @@ class Worker:
         }
         match outcome:
             case Delivered():
-                stats.delivered += 1
                 log.info("delivered", extra={"event": "delivery.done", **extra})
             case TryLater(reason=reason):
-                stats.retried += 1
                 log.warning("delivery failed, will retry", extra={"event": "delivery.retry", "reason": reason, **extra})
             case GiveUp(reason=reason):
-                stats.dead += 1
                 log.error("delivery given up", extra={"event": "delivery.dead", "reason": reason, **extra})
         key = (*self.name, type(outcome).__name__)
         stats.by_integration[key] = stats.by_integration.get(key, 0) + 1

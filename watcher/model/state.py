@@ -35,6 +35,11 @@ class ScopeState(Row, frozen=True, kw_only=True):
     generation: int = 0
     """Counts lists; a pod of an older generation is gone when a list is complete."""
 
+    @property
+    def awaited(self) -> bool:
+        """Its first list in this process is still to come: until then nothing is judged and no timer runs."""
+        return not (self.synced or self.forbidden)
+
 
 class PodState(Row, frozen=True, kw_only=True):
     """A pod in memory. `pod` (the narrow object) is kept only while something about it is not healthy."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
 
 from watcher.model.changes import Draft
 from watcher.model.config import FirstStart, Receiver
-from watcher.model.identity import AlertKey, Workload
+from watcher.model.identity import AlertKey, Subject, Workload
 from watcher.model.rule import CompiledRule
 from watcher.model.signals import Signal
-from watcher.model.state import Alert, Decision, Member, MemberState, PodState, Transition
+from watcher.model.state import Alert, Decision, Group, Member, MemberState, PodState, Transition
 from watcher.routing.inhibition import InhibitRule
 from watcher.routing.route import Route
 
@@ -56,6 +56,14 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def subjects(members: Iterable[Member]) -> dict[Subject, Member]:
+    """One member per subject (rules that share a name may both have one), in the given order."""
+    found: dict[Subject, Member] = {}
+    for member in members:
+        found.setdefault(member.key.subject, member)
+    return found
+
+
 class Step(msgspec.Struct):
     """One moment of the fold: the draft it writes to, and what time it is."""
 
@@ -79,6 +87,17 @@ class Step(msgspec.Struct):
 
     def siblings(self, workload: Workload) -> list[PodState]:
         return self.draft.pods.by("workload", workload)
+
+    def pods(self, workload: Workload) -> int:
+        """How many pods it has now: neither finished nor being deleted."""
+        return sum(1 for pod in self.siblings(workload) if pod.counts)
+
+    def size(self, alert: AlertKey) -> int:
+        """How many subjects make the alert fire."""
+        return len(subjects(self.members(alert)))
+
+    def route_of(self, group: Group) -> Route:
+        return self.core.routes.get(group.route) or self.core.route
 
     def members(self, alert: AlertKey) -> list[Member]:
         """The members that make the alert fire, longest active first."""

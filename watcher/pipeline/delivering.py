@@ -15,7 +15,7 @@ from watcher.model.observations import DeliveryDone
 from watcher.model.state import Attempt, Group, MessageState, OutboxRow
 from watcher.notify.retry import DeadLetter, after_failure
 from watcher.pipeline.core import Step
-from watcher.pipeline.settling import due_again
+from watcher.pipeline.settling import make_due
 
 
 def done(step: Step, one: DeliveryDone) -> None:
@@ -69,9 +69,7 @@ def _dead(step: Step, row: OutboxRow, reason: str) -> None:
         _summary_again(step, row, [told.key.alert for told in untold])
     group = step.draft.groups.get(row.group)
     if group is not None:
-        due = due_again(step, group, step.at)
-        if group.due is None or due < group.due:
-            step.draft.groups.put(group.id, msgspec.structs.replace(group, due=due))
+        make_due(step, group)
 
 
 def _summary_again(step: Step, row: OutboxRow, keys: Sequence[AlertKey]) -> None:

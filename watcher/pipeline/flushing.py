@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from watcher.lib.fnv import fnv1a64
+from watcher.lib.gotext import go_quote
 from watcher.model.identity import AlertKey
 from watcher.model.message import HoldReason, Notification, SendReason
 from watcher.model.state import Alert, Decision, Group, Member, OutboxRow, Sent, Told, ToldKey
@@ -15,8 +16,8 @@ from watcher.notify.decide import Candidate, Plan, decide
 from watcher.notify.facts import AlertFacts, Envelope
 from watcher.notify.growth import concerns_all
 from watcher.notify.render import render, summary
-from watcher.pipeline.core import Step
-from watcher.pipeline.settling import forget, hold_reason, subjects
+from watcher.pipeline.core import Step, subjects
+from watcher.pipeline.settling import forget, hold_reason
 from watcher.routing.route import Route
 from watcher.routing.timing import next_tick
 
@@ -24,7 +25,7 @@ from watcher.routing.timing import next_tick
 def flush(step: Step, name: str) -> None:
     group = step.draft.groups.get(name)
     assert group is not None
-    route = step.core.routes.get(group.route) or step.core.route
+    route = step.route_of(group)
     alerts = [alert for key in group.alerts if (alert := step.draft.alerts.get(key)) is not None]
     candidates = [_candidate(step, group, alert) for alert in alerts]
     receiver = step.core.receivers.get(group.receiver)
@@ -49,11 +50,7 @@ def _candidate(step: Step, group: Group, alert: Alert) -> Candidate:
     held = hold_reason(step, alert)
     if group.baseline and held is HoldReason.BASELINE:
         held = None
-    return Candidate(alert=alert, members=len(subjects(step.members(alert.key))), pods=_pods(step, alert), held=held)
-
-
-def _pods(step: Step, alert: Alert) -> int:
-    return sum(1 for pod in step.siblings(alert.workload) if pod.counts)
+    return Candidate(alert=alert, members=step.size(alert.key), pods=step.pods(alert.workload), held=held)
 
 
 def _told(step: Step, receiver: str, integration: str, alerts: list[Alert]) -> dict[AlertKey, Told]:
@@ -111,7 +108,7 @@ def _tell(step: Step, group: Group, integration: str, key: AlertKey, message: st
     assert alert is not None
     row_key = ToldKey(receiver=group.receiver, integration=integration, alert=key)
     before = step.draft.told.get(row_key)
-    size, pods = len(subjects(step.members(key))), _pods(step, alert)
+    size, pods = step.size(key), step.pods(alert.workload)
     everything = concerns_all(size, pods)
     step.draft.told.put(
         row_key,
@@ -153,13 +150,8 @@ def _notification(step: Step, group: Group, integration: str, plan: Plan, told: 
 
 def _group_key(step: Step, group: Group) -> str:
     """As Alertmanager prints it: `{}/{severity="critical"}:{alertname="X"}`."""
-    route = step.core.routes.get(group.route) or step.core.route
-    labels = ", ".join(f'{name}="{_quoted(value)}"' for name, value in sorted(group.labels.items()))
-    return f"{route.key}:{{{labels}}}"
-
-
-def _quoted(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    labels = ", ".join(f"{name}={go_quote(value)}" for name, value in sorted(group.labels.items()))
+    return f"{step.route_of(group).key}:{{{labels}}}"
 
 
 def _facts(step: Step, key: AlertKey, told: Told | None) -> AlertFacts:
@@ -175,7 +167,7 @@ def _facts(step: Step, key: AlertKey, told: Told | None) -> AlertFacts:
     return AlertFacts(
         alert=alert,
         members=tuple(members),
-        pods_total=_pods(step, alert),
+        pods_total=step.pods(alert.workload),
         pods_ready=sum(1 for pod in step.siblings(alert.workload) if pod.ready),
         told_members=told.members if told is not None else None,
         told_at=told.at if told is not None else None,

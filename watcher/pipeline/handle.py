@@ -61,12 +61,12 @@ def _advance(step: Step, at: datetime) -> None:
 
 def is_gated(draft: Draft) -> bool:
     """Whether a stream that matters has not yet been listed in this process."""
-    return any(not (state.synced or state.forbidden) for state in draft.scopes.all())
+    return any(state.awaited for state in draft.scopes.all())
 
 
 def next_wake(view: View) -> datetime | None:
     """When the core wants to be asked again; None while nothing is due, or while a stream has not synced."""
-    waits = any(not (state.synced or state.forbidden) for state in view.scopes.rows.values())
+    waits = any(state.awaited for state in view.scopes.rows.values())
     return None if waits else view.next_due()
 
 

@@ -76,7 +76,15 @@ def _begin(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal, b
     verdict = verdict_of(rule, signal)
     if move_member(None, event_of(rule, None, verdict)) is None:
         return
-    member = Member(
+    member = _pending(step, state, rule, signal, baseline)
+    _store(step, member, None, "the rule holds")
+    if not rule.hold:
+        _fire(step, rule, member, verdict)
+
+
+def _pending(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> Member:
+    """A new member, whose `for` begins now."""
+    return Member(
         key=MemberKey(rule=rule.id, subject=signal.subject),
         alert=alert_key(rule, signal),
         workload=state.workload,
@@ -87,9 +95,6 @@ def _begin(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal, b
         baseline=baseline.covers(step, rule),
         count=max(1, getattr(signal, "deaths_6h", 1)),
     )
-    _store(step, member, None, "the rule holds")
-    if not rule.hold:
-        _fire(step, rule, member, verdict)
 
 
 def _go_on(step: Step, rule: CompiledRule, member: Member, signal: AnySignal, deaths: int) -> None:
@@ -192,16 +197,7 @@ def _occurred(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal
 
 
 def _first_occurrence(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> None:
-    member = Member(
-        key=MemberKey(rule=rule.id, subject=signal.subject),
-        alert=alert_key(rule, signal),
-        workload=state.workload,
-        state=MemberState.PENDING,
-        signal=signal,
-        since=signal.since,
-        due=step.at + rule.hold,
-        baseline=baseline.covers(step, rule),
-    )
+    member = _pending(step, state, rule, signal, baseline)
     _store(step, member, None, "it happened")
     if not rule.hold:
         _fire_occurrence(step, rule, member)
@@ -258,7 +254,8 @@ def _note(step: Step, member: Member, before: str, after: str, why: str) -> None
     step.transition(member.alert, name, before, after, why)
 
 
-def _end(step: Step, member: Member, why: str, *, gone: bool = False) -> None:
+def _end(step: Step, member: Member, why: str, *, gone: bool = False, reason: EndReason = EndReason.RECOVERED) -> None:
+    """Drop a member; the alert ends with the last one (`reason`), or waits for a replacement of what is `gone`."""
     step.draft.members.drop(member.key)
     _note(step, member, member.state, "inactive", why)
     alert = step.draft.alerts.get(member.alert)
@@ -270,27 +267,18 @@ def _end(step: Step, member: Member, why: str, *, gone: bool = False) -> None:
         return
     event = AlertEvent.LAST_GONE if gone else AlertEvent.LAST_ENDED
     state = move_alert(alert.state, event)
-    step.transition(alert.key, "", alert.state, state, event.value)
+    why = event.value if reason is EndReason.RECOVERED else reason.value
+    step.transition(alert.key, "", alert.state, state, why)
     if state is AlertState.VACANT:
         until = step.at + REPLACEMENT_PATIENCE
         step.touch(msgspec.structs.replace(alert, state=state, vacant_until=until, lead=member.signal))
     else:
-        end_alert(step, msgspec.structs.replace(alert, state=state, lead=member.signal), EndReason.RECOVERED)
+        end_alert(step, msgspec.structs.replace(alert, state=state, lead=member.signal), reason)
 
 
 def close(step: Step, member: Member, reason: EndReason) -> None:
     """End a member of which nothing more will be heard: its rule or its place is gone, not its trouble."""
-    step.draft.members.drop(member.key)
-    _note(step, member, member.state, "inactive", reason.value)
-    alert = step.draft.alerts.get(member.alert)
-    if alert is None or member.state is MemberState.PENDING or alert.state is not AlertState.FIRING:
-        return
-    if step.members(member.alert):
-        step.touch(alert)
-        return
-    state = move_alert(alert.state, AlertEvent.LAST_ENDED)
-    step.transition(alert.key, "", alert.state, state, reason.value)
-    end_alert(step, msgspec.structs.replace(alert, state=state, lead=member.signal), reason)
+    _end(step, member, reason.value, reason=reason)
 
 
 def end_alert(step: Step, alert: Alert, reason: EndReason) -> None:

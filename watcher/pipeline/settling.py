@@ -6,11 +6,11 @@ change and what follows from it, and what begins in the same instant inhibits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 
+from watcher.lib.matchers import matches_all
 from watcher.lib.redact import redact
 from watcher.model.config import FirstStart
 from watcher.model.evidence import Evidence, EvidenceRequest
@@ -19,7 +19,7 @@ from watcher.model.message import HoldReason
 from watcher.model.signals import CrashLooping, LastExit, OomClass, OOMKilled, PodFailed
 from watcher.model.state import Alert, AlertState, Decision, EndReason, Group, Member, MemberState
 from watcher.notify.growth import concerns_all, grew
-from watcher.pipeline.core import Step
+from watcher.pipeline.core import Step, subjects
 from watcher.pipeline.judging import end_alert
 from watcher.routing.inhibition import inhibitor
 from watcher.routing.route import Route, group_labels
@@ -55,14 +55,6 @@ def _not_replaced(step: Step, alert: Alert) -> None:
     end_alert(step, ended, EndReason.RECOVERED if ready else EndReason.DELETED)
 
 
-def subjects(members: Iterable[Member]) -> dict[str, Member]:
-    """One member per subject (rules that share a name may both have one), in the given order."""
-    found: dict[str, Member] = {}
-    for member in members:
-        found.setdefault("/".join(msgspec.structs.astuple(member.key.subject)), member)
-    return found
-
-
 def _measure(step: Step, alert: Alert) -> Alert:
     """Its size, its leading member, and whether every member is the effect of something else."""
     members = step.members(alert.key)
@@ -81,7 +73,7 @@ def _measure(step: Step, alert: Alert) -> Alert:
     if alert.baseline and alert.settle_at is None and (alert.summary or alert.starts_at == step.at):
         return msgspec.structs.replace(changed, base_members=max(1, size))
     told = step.draft.told.by("alert", alert.key)
-    pods = sum(1 for pod in step.siblings(alert.workload) if pod.counts)
+    pods = step.pods(alert.workload)
     all_before = concerns_all(alert.base_members, pods)
     if alert.baseline and not told and grew(alert.base_members, all_before, size, pods):
         return msgspec.structs.replace(changed, baseline=False)
@@ -130,15 +122,11 @@ def _inhibited(step: Step, alert: Alert) -> AlertKey | None:
 def _touch_dependents(step: Step, alert: Alert) -> None:
     """What it explains or inhibits, or did until now, is looked at again in this instant."""
     others = step.draft.alerts.by("workload", alert.workload)
-    if any("workload" not in rule.equal and _is_source(rule.source, alert) for rule in step.core.inhibit_rules):
+    if any("workload" not in rule.equal and matches_all(rule.source, alert.labels) for rule in step.core.inhibit_rules):
         others = step.draft.alerts.by("firing", True)
     for other in others:
         if other.key != alert.key and other.ends_at is None and other.settle_at is None:
             step.touch(other)
-
-
-def _is_source(matchers: Iterable[object], alert: Alert) -> bool:
-    return all(matcher.matches(alert.labels) for matcher in matchers)  # type: ignore[attr-defined]
 
 
 def hold_reason(step: Step, alert: Alert) -> HoldReason | None:
@@ -194,7 +182,7 @@ def _route(step: Step, alert: Alert, news: bool) -> None:
     for name in alert.groups:
         group = step.draft.groups.get(name)
         if group is not None and _has_news(step, alert, group):
-            _make_due(step, group)
+            make_due(step, group)
 
 
 def forget(step: Step, key: AlertKey) -> None:
@@ -264,12 +252,13 @@ def _has_news(step: Step, alert: Alert, group: Group) -> bool:
     receiver = step.core.receivers.get(group.receiver)
     if receiver is not None and any(name not in integrations for name, _ in receiver.integrations):
         return True
-    size = len(subjects(step.members(alert.key)))
-    pods = sum(1 for pod in step.siblings(alert.workload) if pod.counts)
+    size = step.size(alert.key)
+    pods = step.pods(alert.workload)
     return any(grew(row.members, row.all_members, size, pods) for row in told)
 
 
-def _make_due(step: Step, group: Group) -> None:
+def make_due(step: Step, group: Group) -> None:
+    """Have a group speak at its next time, unless it does so earlier anyway."""
     due = due_again(step, group, step.at)
     if group.due is None or due < group.due:
         step.draft.groups.put(group.id, msgspec.structs.replace(group, due=due))
@@ -277,7 +266,7 @@ def _make_due(step: Step, group: Group) -> None:
 
 def due_again(step: Step, group: Group, at: datetime) -> datetime:
     """The next time that a group may speak: its first after `group_wait`, then the grid of `group_interval`."""
-    route = step.core.routes.get(group.route) or step.core.route
+    route = step.route_of(group)
     if group.origin is None:
         return at + route.group_wait
     return next_tick(group.origin, route.group_interval, at)

@@ -7,6 +7,7 @@ is gone. Two objects of one name mean that the earlier one is gone.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -15,7 +16,7 @@ from watcher.detect.signals import Findings, common, observe, present
 from watcher.model.kube import ContainerStatus, Pod
 from watcher.model.observations import Forbidden, PodEvent, PodSeen, Scope, Started, Synced
 from watcher.model.signals import PodFailed
-from watcher.model.state import EndReason, PodState, ScopeState
+from watcher.model.state import ContainerHistory, EndReason, PodState, ScopeState
 from watcher.pipeline import judging
 from watcher.pipeline.core import Step
 from watcher.pipeline.settling import leave_lost_groups
@@ -98,7 +99,7 @@ def synced(step: Step, one: Synced) -> None:
             judge(step, state, first_sight=not scope.known, baseline=judging.Baseline(everything=not scope.known))
     draft.scopes.put(one.scope, msgspec.structs.replace(scope, listing=False, synced=True, known=True))
     rules = tuple(sorted({*draft.meta.rules, *step.core.by_rule}))
-    waiting = any(not (state.synced or state.forbidden) for state in draft.scopes.all())
+    waiting = any(state.awaited for state in draft.scopes.all())
     if rules != draft.meta.rules and not waiting:
         draft.meta = msgspec.structs.replace(draft.meta, rules=rules)
 
@@ -193,7 +194,7 @@ def _failed(step: Step, pod: Pod, before: PodState | None, state: PodState, *, n
             )
     at = pods.failed_at(pod, step.at, before is None)
     since = step.draft.meta.down_since
-    patience = failures.JOB_PATIENCE if state.workload.kind in ("Job", "CronJob") else timedelta()
+    patience = failures.JOB_PATIENCE if failures.is_of_job(state) else timedelta()
     if listed and before is None and since is not None and at < since - CLOCK_SKEW - patience:
         news = False
     if not news or pods.is_quiet(pod):
@@ -208,9 +209,8 @@ def judge(
     """Look at a pod anew: its histories, its signals, its members."""
     pod, draft = state.pod, step.draft
     assert pod is not None
-    about = common(pod, state.workload, step.core.cluster) | {"uid": state.uid}
-    histories = {row.container: row for row in draft.histories.by("uid", state.uid)}
-    findings = observe(pod, about, histories, step.at, first_sight)
+    histories = _histories(step, state)
+    findings = observe(pod, _about(step, state, pod), histories, step.at, first_sight)
     for container, history in findings.histories.items():
         if history is None:
             draft.histories.drop((state.uid, container))
@@ -226,10 +226,19 @@ def judge(
     _keep(step, state, findings.states != () or state.phase not in ("Running", "Succeeded"), findings.due)
 
 
+def _about(step: Step, state: PodState, pod: Pod) -> dict[str, Any]:
+    """The fields that all signals of the pod share."""
+    return common(pod, state.workload, step.core.cluster) | {"uid": state.uid}
+
+
+def _histories(step: Step, state: PodState) -> dict[str, ContainerHistory]:
+    return {row.container: row for row in step.draft.histories.by("uid", state.uid)}
+
+
 def _judge_failure(step: Step, state: PodState, baseline: judging.Baseline = judging.NO_BASELINE) -> None:
     if state.failed_at is None or state.pod is None or step.at >= state.failed_at + failures.FORGOTTEN_AFTER:
         return
-    about = common(state.pod, state.workload, step.core.cluster) | {"uid": state.uid}
+    about = _about(step, state, state.pod)
     signal = failures.failure(state.pod, state, about, step.siblings(state.workload), step.at)
     judging.judge(step, state, Findings(occurrences=(signal,)), baseline)
     if signal.ready_pods >= signal.ready_pods_before:
@@ -257,9 +266,7 @@ def wake(step: Step, uid: str) -> None:
     state = step.draft.pods.get(uid)
     if state is None or state.pod is None:
         return
-    histories = {row.container: row for row in step.draft.histories.by("uid", uid)}
-    about = common(state.pod, state.workload, step.core.cluster) | {"uid": uid}
-    states, due = present(state.pod, about, histories, step.at)
+    states, due = present(state.pod, _about(step, state, state.pod), _histories(step, state), step.at)
     if not state.leaving:
         judging.judge(step, state, Findings(states=states), judging.NO_BASELINE)
         _judge_failure(step, state)

@@ -18,7 +18,7 @@ from watcher.model.message import Notification
 from watcher.model.observations import Ended, Input, PodSeen
 from watcher.model.rule import CompiledRule
 from watcher.pipeline import Core
-from watcher.pipeline.settling import subjects
+from watcher.pipeline.core import subjects
 from watcher.replay.player import Player
 from watcher.rules.compile import compile_rules
 from watcher.rules.testfile import Expectation, Expected, RuleTest, Sent, inputs, mismatches, parse_tests

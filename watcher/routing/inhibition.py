@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from watcher.lib.matchers import Matcher
+from watcher.lib.matchers import Matcher, matches_all
 from watcher.model.identity import AlertKey
 from watcher.model.state import Alert
 
@@ -26,16 +26,16 @@ class InhibitRule(msgspec.Struct, frozen=True, kw_only=True):
 
     def inhibits(self, source: Labels, target: Labels) -> bool:
         """Whether an alert with the labels `source`, while it fires, inhibits one with the labels `target`."""
-        if not (_all(self.target, target) and _all(self.source, source)):
+        if not (matches_all(self.target, target) and matches_all(self.source, source)):
             return False
         if any(source.get(name, "") != target.get(name, "") for name in self.equal):
             return False
-        return not (_all(self.source, target) and _all(self.target, source))
+        return not (matches_all(self.source, target) and matches_all(self.target, source))
 
 
 def inhibitor(rules: Iterable[InhibitRule], alert: Alert, firing: Iterable[Alert]) -> AlertKey | None:
     """The first alert of `firing` that inhibits `alert`, or None. The shipped rules come first in `rules`."""
-    concerned = [rule for rule in rules if _all(rule.target, alert.labels)]
+    concerned = [rule for rule in rules if matches_all(rule.target, alert.labels)]
     if not concerned:
         return None
     others = [other for other in firing if other.key != alert.key]
@@ -44,7 +44,3 @@ def inhibitor(rules: Iterable[InhibitRule], alert: Alert, firing: Iterable[Alert
             if rule.inhibits(other.labels, alert.labels):
                 return other.key
     return None
-
-
-def _all(matchers: tuple[Matcher, ...], labels: Labels) -> bool:
-    return all(matcher.matches(labels) for matcher in matchers)

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import msgspec
 
-from watcher.lib.matchers import Matcher
+from watcher.lib.matchers import Matcher, matches_all
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     def match(self, labels: Mapping[str, str]) -> list[Route]:
         """The routes that take an alert with these labels, in the tree's order."""
-        if not all(matcher.matches(labels) for matcher in self.matchers):
+        if not matches_all(self.matchers, labels):
             return []
         found: list[Route] = []
         for child in self.routes:
