@@ -29,7 +29,7 @@ import aiohttp
 import msgspec
 import yaml
 
-from watcher.model.observations import Input, PodEvent, PodSeen, Scope, Synced
+from watcher.model.observations import EventType, Input, PodSeen, Scope, Synced
 
 BATCH = 500
 """The engine's writer takes at most so many at once."""
@@ -97,7 +97,7 @@ class Counting:
 
     async def put(self, observation: Input) -> None:
         self._batch.append(observation)
-        if isinstance(observation, PodSeen) and observation.event is not PodEvent.LISTED:
+        if isinstance(observation, PodSeen) and observation.event is not EventType.LISTED:
             self.left -= 1
         over = isinstance(observation, Synced) or self.left == 0
         if over or len(self._batch) >= BATCH:

@@ -163,7 +163,7 @@ def test_an_alert_that_has_ended_leaves_nothing_but_its_message_behind() -> None
     story.until(2 * HOUR)
     answered(story, 2 * HOUR, Delivered(), story.sent[0])
     answered(story, 2 * HOUR + 1, Delivered(), story.sent[1])
-    tables = [table.rows for table in story.player.view.tables()]
+    tables = [table.rows for _, table in story.player.view.tables()]
     assert said(story) == [FIRST, ENDED]
     assert [bool(rows) for rows in tables] == [True, True, True, False, False, False, False, False]
 

@@ -15,7 +15,7 @@ from watcher.lib.yamlpos import load
 from watcher.model.config import FirstStart, Receiver, Secret, WebhookConfig
 from watcher.model.kube import Pod
 from watcher.model.message import AlertView, Notification
-from watcher.model.observations import Ended, Input, Listing, PodEvent, PodSeen, Scope, Started, Synced
+from watcher.model.observations import Ended, EventType, Input, Listing, PodSeen, Scope, Started, Synced
 from watcher.pipeline import Core
 from watcher.replay.player import Player
 from watcher.routing.route import Route
@@ -92,18 +92,18 @@ class Timeline:
         """A complete list of the cluster, or of one namespace."""
         scope = Scope(kind="Pod", namespace=namespace)
         seen: list[Input] = [Listing(at=time(self._at), scope=scope)]
-        seen += [self._seen(PodEvent.LISTED, pod, scope) for pod in pods]
+        seen += [self._seen(EventType.LISTED, pod, scope) for pod in pods]
         return self.takes(*seen, Synced(at=time(self._at), scope=scope, complete=complete))
 
     def sees(self, *pods: Pod, namespace: str = "") -> Timeline:
         scope = Scope(kind="Pod", namespace=namespace)
         for pod in pods:
-            event = PodEvent.MODIFIED if pod.metadata.uid in self._known else PodEvent.ADDED
+            event = EventType.MODIFIED if pod.metadata.uid in self._known else EventType.ADDED
             self.takes(self._seen(event, pod, scope))
         return self
 
     def deletes(self, *pods: Pod) -> Timeline:
-        return self.takes(*(self._seen(PodEvent.DELETED, pod, PODS) for pod in pods))
+        return self.takes(*(self._seen(EventType.DELETED, pod, PODS) for pod in pods))
 
     def takes(self, *inputs: Input) -> Timeline:
         self.inputs.extend(inputs)
@@ -141,7 +141,7 @@ class Timeline:
             if decision.alert is not None and decision.alert.alertname == alertname and decision.verdict == "hold"
         ]
 
-    def _seen(self, event: PodEvent, pod: Pod, scope: Scope) -> PodSeen:
+    def _seen(self, event: EventType, pod: Pod, scope: Scope) -> PodSeen:
         self._known.add(pod.metadata.uid)
         return PodSeen(at=time(self._at), event=event, scope=scope, pod=pod)
 

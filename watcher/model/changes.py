@@ -22,17 +22,22 @@ from watcher.model.observations import Scope
 from watcher.model.state import (
     Alert,
     Attempt,
+    ClaimState,
     ContainerHistory,
     Decision,
     Group,
     Member,
     Meta,
+    NamespaceState,
+    NodeState,
     OutboxRow,
     PodState,
     ScopeState,
     Told,
     ToldKey,
     Transition,
+    VolumeHistory,
+    Warned,
 )
 
 K = TypeVar("K", bound=Any)
@@ -183,6 +188,13 @@ def _member_pod(row: Member) -> str:
     return row.key.subject.uid
 
 
+IN_MEMORY = ("pods", "claims", "nodes", "namespaces", "warned")
+"""Tables that the first lists of a process bring back."""
+STORED = ("scopes", "histories", "volumes", "members", "alerts", "groups", "told", "outbox")
+TABLES = (*IN_MEMORY, *STORED)
+"""All tables, by their names in View, Changes and Draft."""
+
+
 class View:
     """All state in memory. The core reads it through a draft; only the writer applies changes to it."""
 
@@ -199,14 +211,22 @@ class View:
             },
             (Rank.WINDOW, lambda p: p.due),
         )
+        self.claims: Table[tuple[str, str], ClaimState] = Table()
+        """By namespace and name, as pods and kubelets name them."""
+        self.nodes: Table[str, NodeState] = Table()
+        self.namespaces: Table[str, NamespaceState] = Table()
+        self.warned: Table[tuple[str, str], Warned] = Table({"about": lambda w: (w.kind, w.namespace, w.name)})
+        """By the event's own namespace and name."""
         self.histories: Table[tuple[str, str], ContainerHistory] = Table({"uid": lambda h: h.uid})
+        self.volumes: Table[tuple[str, str, str], VolumeHistory] = Table({}, (Rank.WINDOW, lambda v: v.due))
         self.members: Table[MemberKey, Member] = Table(
             {
                 "uid": _member_pod,
                 "alert": lambda m: m.alert,
                 "workload": lambda m: m.workload,
+                "node": lambda m: m.signal.node or None,
             },
-            (Rank.MEMBER, lambda m: m.due),
+            (Rank.MEMBER, _member_due),
         )
         self.alerts: Table[AlertKey, Alert] = Table(
             {
@@ -229,25 +249,29 @@ class View:
         """Take over what has been committed. Delivered and dead messages leave the memory."""
         if changes.meta is not None:
             self.meta = changes.meta
-        for table, rows in zip(self.tables(), changes.tables(), strict=True):
-            for key, row in rows.items():
+        for name, table in self.tables():
+            for key, row in getattr(changes, name).items():
                 if row is None:
                     table.drop(key)
                 else:
                     table.put(key, row)
 
-    def tables(self) -> tuple[Table[Any, Any], ...]:
-        """In the order of `Changes.tables`."""
-        return (
-            self.scopes, self.pods, self.histories, self.members, self.alerts, self.groups, self.told, self.outbox,
-        )  # fmt: skip
+    def tables(self) -> Iterator[tuple[str, Table[Any, Any]]]:
+        for name in TABLES:
+            yield name, getattr(self, name)
 
     def next_due(self) -> datetime | None:
         """When the core wants to be asked again. The gate (streams not yet synced) is the core's own affair."""
         firsts = (
-            next((timer[0] for timer in table.timers if timer not in self.muted), None) for table in self.tables()
+            next((timer[0] for timer in table.timers if timer not in self.muted), None) for _, table in self.tables()
         )
         return min((due for due in firsts if due is not None), default=None)
+
+
+def _member_due(member: Member) -> datetime | None:
+    if member.due is None or member.unknown_at is None:
+        return member.due or member.unknown_at
+    return min(member.due, member.unknown_at)
 
 
 def _alert_due(alert: Alert) -> datetime | None:
@@ -257,7 +281,7 @@ def _alert_due(alert: Alert) -> datetime | None:
 
 
 class Changes(msgspec.Struct, kw_only=True):
-    """What the core answers. A row is a new value; None drops it. `pods` are memory only, all else is stored.
+    """What the core answers. A row is a new value; None drops it. The tables of IN_MEMORY are not stored.
 
     `outbox` rows that leave the queue are put with their final state; the writer stores them and drops them from
     the view (`finished`). The history (transitions, decisions, attempts) is appended.
@@ -266,7 +290,12 @@ class Changes(msgspec.Struct, kw_only=True):
     meta: Meta | None = None
     scopes: dict[Scope, ScopeState | None] = {}
     pods: dict[str, PodState | None] = {}
+    claims: dict[tuple[str, str], ClaimState | None] = {}
+    nodes: dict[str, NodeState | None] = {}
+    namespaces: dict[str, NamespaceState | None] = {}
+    warned: dict[tuple[str, str], Warned | None] = {}
     histories: dict[tuple[str, str], ContainerHistory | None] = {}
+    volumes: dict[tuple[str, str, str], VolumeHistory | None] = {}
     members: dict[MemberKey, Member | None] = {}
     alerts: dict[AlertKey, Alert | None] = {}
     groups: dict[str, Group | None] = {}
@@ -279,19 +308,12 @@ class Changes(msgspec.Struct, kw_only=True):
     attempts: list[Attempt] = []
     fetch: list[EvidenceRequest] = []
 
-    def tables(self) -> tuple[dict[Any, Any], ...]:
-        """In the order of `View.tables`."""
-        return (
-            self.scopes, self.pods, self.histories, self.members, self.alerts, self.groups, self.told, self.outbox,
-        )  # fmt: skip
-
     @property
     def durable(self) -> bool:
         """Whether anything has to be committed. A healthy pod changes nothing that is stored."""
-        return bool(
-            self.scopes or self.histories or self.members or self.alerts or self.groups or self.told or self.outbox
-            or self.finished or self.transitions or self.decisions or self.attempts
-        )  # fmt: skip
+        return any(getattr(self, name) for name in STORED) or bool(
+            self.finished or self.transitions or self.decisions or self.attempts
+        )
 
 
 class Draft:
@@ -302,7 +324,12 @@ class Draft:
         self._meta_before = view.meta
         self.scopes = Overlay(view.scopes)
         self.pods = Overlay(view.pods, view.muted)
+        self.claims = Overlay(view.claims)
+        self.nodes = Overlay(view.nodes)
+        self.namespaces = Overlay(view.namespaces)
+        self.warned = Overlay(view.warned)
         self.histories = Overlay(view.histories)
+        self.volumes = Overlay(view.volumes, view.muted)
         self.members = Overlay(view.members, view.muted)
         self.alerts = Overlay(view.alerts, view.muted)
         self.groups = Overlay(view.groups, view.muted)
@@ -315,6 +342,7 @@ class Draft:
         self.fetch: list[EvidenceRequest] = []
         self._timed: tuple[Overlay[Any, Any], ...] = (
             self.pods,
+            self.volumes,
             self.members,
             self.alerts,
             self.groups,
@@ -330,14 +358,7 @@ class Draft:
     def changes(self) -> Changes:
         return Changes(
             meta=self.meta if self.meta is not self._meta_before else None,
-            scopes=self.scopes.changed,
-            pods=self.pods.changed,
-            histories=self.histories.changed,
-            members=self.members.changed,
-            alerts=self.alerts.changed,
-            groups=self.groups.changed,
-            told=self.told.changed,
-            outbox=self.outbox.changed,
+            **{name: getattr(self, name).changed for name in TABLES},
             finished=self.finished,
             transitions=self.transitions,
             decisions=self.decisions,

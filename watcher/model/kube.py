@@ -54,12 +54,46 @@ class ResourceRequirements(Kube, frozen=True, kw_only=True):
     limits: dict[str, str | int | float] | None = None
 
 
+class EnvVar(Kube, frozen=True, kw_only=True):
+    """Only variables with a JVM's heap flags are kept, and of those only the flags (source/decode.py)."""
+
+    name: str = ""
+    value: str = ""
+
+
+class VolumeMount(Kube, frozen=True, kw_only=True):
+    name: str = ""
+
+
 class Container(Kube, frozen=True, kw_only=True):
+    """`command`, `args` and `env` hold the heap flags of a JVM and nothing else; mounts and devices only claims."""
+
     name: str = ""
     image: str = ""
     restart_policy: str = ""
     """Only of init containers: `Always` makes a native sidecar of it (KEP-753)."""
     resources: ResourceRequirements | None = None
+    command: list[str] | None = None
+    args: list[str] | None = None
+    env: list[EnvVar] | None = None
+    volume_mounts: list[VolumeMount] | None = None
+    volume_devices: list[VolumeMount] | None = None
+
+
+class ClaimSource(Kube, frozen=True, kw_only=True):
+    claim_name: str = ""
+
+
+class EphemeralSource(Kube, frozen=True, kw_only=True):
+    """A generic ephemeral volume: its claim is named `<pod>-<volume>` and is owned by the pod."""
+
+
+class Volume(Kube, frozen=True, kw_only=True):
+    """Only volumes that are claims are kept."""
+
+    name: str = ""
+    persistent_volume_claim: ClaimSource | None = None
+    ephemeral: EphemeralSource | None = None
 
 
 class PodSpec(Kube, frozen=True, kw_only=True):
@@ -67,6 +101,7 @@ class PodSpec(Kube, frozen=True, kw_only=True):
     restart_policy: str = "Always"
     containers: list[Container] | None = None
     init_containers: list[Container] | None = None
+    volumes: list[Volume] | None = None
 
 
 class StateWaiting(Kube, frozen=True, kw_only=True):
@@ -131,3 +166,104 @@ class Pod(Kube, frozen=True, kw_only=True):
     metadata: ObjectMeta = ObjectMeta()
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
+
+
+class ClaimSpec(Kube, frozen=True, kw_only=True):
+    storage_class_name: str | None = None
+    """None: the default class; empty: no class, bound by hand."""
+    volume_name: str = ""
+    volume_mode: str = ""
+    """Filesystem (also where it is empty) or Block."""
+    access_modes: list[str] | None = None
+    resources: ResourceRequirements | None = None
+
+
+class ClaimStatus(Kube, frozen=True, kw_only=True):
+    phase: str = ""
+    """Pending, Bound or Lost."""
+    capacity: dict[str, str | int | float] | None = None
+
+
+class PersistentVolumeClaim(Kube, frozen=True, kw_only=True):
+    metadata: ObjectMeta = ObjectMeta()
+    spec: ClaimSpec = ClaimSpec()
+    status: ClaimStatus = ClaimStatus()
+
+
+class NodeSpec(Kube, frozen=True, kw_only=True):
+    unschedulable: bool | None = None
+    """Cordoned."""
+
+
+class NodeAddress(Kube, frozen=True, kw_only=True):
+    type: str = ""
+    address: str = ""
+
+
+class DaemonEndpoint(Kube, frozen=True, kw_only=True):
+    port: int = msgspec.field(default=0, name="Port")
+    """Written with a capital P, as Go's field is named."""
+
+
+class DaemonEndpoints(Kube, frozen=True, kw_only=True):
+    kubelet_endpoint: DaemonEndpoint | None = None
+
+
+class NodeStatus(Kube, frozen=True, kw_only=True):
+    conditions: list[Condition] | None = None
+    addresses: list[NodeAddress] | None = None
+    daemon_endpoints: DaemonEndpoints | None = None
+
+
+class Node(Kube, frozen=True, kw_only=True):
+    metadata: ObjectMeta = ObjectMeta()
+    spec: NodeSpec = NodeSpec()
+    status: NodeStatus = NodeStatus()
+
+
+class Namespace(Kube, frozen=True, kw_only=True):
+    """Metadata alone (PartialObjectMetadata): its annotations are hints."""
+
+    metadata: ObjectMeta = ObjectMeta()
+
+
+class ObjectReference(Kube, frozen=True, kw_only=True):
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class EventSeries(Kube, frozen=True, kw_only=True):
+    count: int | None = None
+    last_observed_time: Time | None = None
+
+
+class Event(Kube, frozen=True, kw_only=True):
+    """core/v1. Of the new kind (events.k8s.io) times and count are null, and stand in `series` (a hint, no truth)."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    involved_object: ObjectReference = ObjectReference()
+    type: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    count: int | None = None
+    first_timestamp: Time | None = None
+    last_timestamp: Time | None = None
+    event_time: Time | None = None
+    series: EventSeries | None = None
+
+    @property
+    def newest(self) -> datetime | None:
+        """When it happened last."""
+        series = self.series.last_observed_time if self.series else None
+        times = (series, self.last_timestamp, self.event_time, self.first_timestamp, self.metadata.creation_timestamp)
+        return next((time for time in times if time is not None), None)
+
+    @property
+    def times(self) -> int:
+        """How often it happened."""
+        return max(self.count or 0, (self.series.count or 0) if self.series else 0, 1)
+
+
+KubeObject = Pod | PersistentVolumeClaim | Node | Namespace | Event

@@ -13,7 +13,8 @@ import msgspec
 
 from watcher.model.delivery import Outcome
 from watcher.model.evidence import Evidence
-from watcher.model.kube import Pod
+from watcher.model.kube import Event, Namespace, Node, PersistentVolumeClaim, Pod
+from watcher.model.kubelet import Summary
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True, tag_field="input", gc=False):
@@ -26,10 +27,13 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True, order=True, gc=False):
     """What one list covers: a kind in the whole cluster (`namespace` empty) or in one namespace."""
 
     kind: str
+    """Pod, PersistentVolumeClaim, Node, Namespace or Event."""
     namespace: str = ""
 
 
-class PodEvent(StrEnum):
+class EventType(StrEnum):
+    """`LISTED` is ours; the others are the watch's own."""
+
     LISTED = "LISTED"
     ADDED = "ADDED"
     MODIFIED = "MODIFIED"
@@ -53,12 +57,54 @@ class Listing(Observed, frozen=True, kw_only=True, tag="listing"):
     scope: Scope
 
 
-class PodSeen(Observed, frozen=True, kw_only=True, tag="pod"):
-    """A pod as listed or watched. `scope`: whose list or watch delivered it."""
+class Seen(Observed, frozen=True, kw_only=True):
+    """An object as listed or watched. `scope`: whose list or watch delivered it."""
 
-    event: PodEvent
+    event: EventType
     scope: Scope
+
+
+class PodSeen(Seen, frozen=True, kw_only=True, tag="pod"):
     pod: Pod
+
+
+class ClaimSeen(Seen, frozen=True, kw_only=True, tag="claim"):
+    claim: PersistentVolumeClaim
+
+
+class NodeSeen(Seen, frozen=True, kw_only=True, tag="node"):
+    node: Node
+
+
+class NamespaceSeen(Seen, frozen=True, kw_only=True, tag="namespace"):
+    namespace: Namespace
+
+
+class EventSeen(Seen, frozen=True, kw_only=True, tag="event"):
+    """A Warning event about something other than a pod: a hint (what the provisioner says, an OOM of the node)."""
+
+    about: Event
+
+
+class StatsSampled(Observed, frozen=True, kw_only=True, tag="stats"):
+    """What the kubelet of one node measured."""
+
+    node: str
+    summary: Summary
+
+
+class StreamHealth(Observed, frozen=True, kw_only=True, tag="stream"):
+    """Whether we still hear of a scope. `stale_since`: nothing was heard after that; None: it is heard again."""
+
+    scope: Scope
+    stale_since: datetime | None = None
+    reason: str = ""
+
+
+class ClockJumped(Observed, frozen=True, kw_only=True, tag="jumped"):
+    """The clock went from `since` to `at` without that time passing: downtime, by which nothing begins or ends."""
+
+    since: datetime
 
 
 class Synced(Observed, frozen=True, kw_only=True, tag="synced"):
@@ -92,4 +138,17 @@ class Ended(Observed, frozen=True, kw_only=True, tag="ended"):
     """A recording's last line: nothing more happened until `at`."""
 
 
-Input = Started | Listing | PodSeen | Synced | Forbidden | EvidenceArrived | DeliveryDone | Ended
+ObjectSeen = PodSeen | ClaimSeen | NodeSeen | NamespaceSeen | EventSeen
+Input = (
+    Started
+    | Listing
+    | ObjectSeen
+    | Synced
+    | Forbidden
+    | StatsSampled
+    | StreamHealth
+    | ClockJumped
+    | EvidenceArrived
+    | DeliveryDone
+    | Ended
+)

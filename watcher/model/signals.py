@@ -2,14 +2,13 @@
 
 Units are in the name or in the field's docstring. A *state* is true until it is seen otherwise; an *occurrence*
 happened at `since` and is identified by `id`. `docs/signals.md` is generated from this file.
-The signals of claims, volumes, nodes and of pods that wait come with the issue on detection.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import msgspec
 
@@ -29,7 +28,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, tag_field="signal", gc=F
 
     OCCURRENCE: ClassVar[bool] = False
     uid: str = ""
-    """The object's uid: Watcher's identity of the pod."""
+    """Watcher's identity of the object: a pod's uid; `claim/<namespace>/<name>`, `node/<name>` and the like."""
     cluster: str = ""
     namespace: str = ""
     workload_kind: str = ""
@@ -129,6 +128,161 @@ class ImagePullFailing(ContainerSignal, frozen=True, kw_only=True, tag="ImagePul
     """The runtime's raw text about the cause, redacted and cut."""
 
 
+class ContainerNotStarting(ContainerSignal, frozen=True, kw_only=True, tag="ContainerNotStarting"):
+    """A container that cannot be created or started: CreateContainerConfigError, RunContainerError, hooks, …"""
+
+    cause: str = "unknown"
+    """missing_configmap, missing_secret, missing_key, run_as_non_root, command_not_found, not_executable, hook, volume,
+    name_in_use, timeout, runtime or unknown."""
+    missing: str = ""
+    """The ConfigMap or Secret that is not there, or lacks a key, by its name."""
+    key: str = ""
+    """The key that it lacks."""
+    reason: str = ""
+    """The kubelet's word: CreateContainerConfigError, CreateContainerError, RunContainerError, StartError, …"""
+    message: str = ""
+    """The kubelet's or the runtime's text, redacted and cut."""
+    exit_code: int | None = None
+    """Of the start that failed, where there is one (126, 127, 128)."""
+    container_id: str = ""
+
+
+class PodPending(Signal, frozen=True, kw_only=True, tag="PodPending"):
+    """A pod that has not been scheduled (scheduling gates are no trouble), or is stuck in creation."""
+
+    stage: str = "creation"
+    """scheduling or creation."""
+    cause: str = "unknown"
+    """Of scheduling (what most nodes name): resources, taint, affinity, node_selector, unbound_claim, volume_zone,
+    ports, topology, too_many_pods, no_nodes or unknown. Of creation: creation."""
+    causes: dict[str, str] = {}
+    """Of scheduling: every cause with the scheduler's words and how many nodes it says it of."""
+    reason: str = ""
+    """Unschedulable, SchedulerError, ContainerCreating, PodInitializing."""
+    message: str = ""
+
+
+class PodNotReady(Signal, frozen=True, kw_only=True, tag="PodNotReady"):
+    """A pod that runs and is not ready."""
+
+    containers: tuple[str, ...] = ()
+    """Names of the containers that are not ready."""
+    reason: str = ""
+    """Of the condition Ready: ContainersNotReady, ReadinessGatesNotReady, …"""
+    message: str = ""
+
+
+class WorkloadDown(Signal, frozen=True, kw_only=True, tag="WorkloadDown"):
+    """A workload of which a pod fails (an alert of severity warning or critical fires because of it)."""
+
+    pods: int = 0
+    """Its pods now: neither finished nor being deleted."""
+    ready_pods: int = 0
+    failing_pods: int = 0
+    causes: tuple[str, ...] = ()
+    """Names of the alerts that fire because of its pods."""
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(namespace=self.namespace, uid=self.uid)
+
+
+class ClaimSignal(Signal, frozen=True, kw_only=True):
+    """Fields that every signal about a claim (PVC) has besides."""
+
+    claim: str = ""
+    storage_class: str = ""
+    pods: tuple[str, ...] = ()
+    """Names of the pods that declare it, at most 20."""
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(namespace=self.namespace, uid=self.uid, claim=self.claim, node="" if self.claim else self.node)
+
+
+class VolumeUsage(ClaimSignal, frozen=True, kw_only=True, tag="VolumeUsage"):
+    """How full a claim's filesystem is. Of local-path claims of one node: that node's disk, once (`claim` is empty)."""
+
+    sampled_at: datetime
+    """When the kubelet measured it."""
+    capacity_bytes: int = 0
+    available_bytes: int = 0
+    """What can still be written."""
+    used_bytes: int | None = None
+    used_percent: float = 0.0
+    """Of what can be written: (capacity - available) / capacity."""
+    inodes: int | None = None
+    inodes_free: int | None = None
+    inodes_used_percent: float | None = None
+    full_in_seconds: float | None = None
+    """Until it is full, by the trend; null where it does not fill, or too little is known."""
+    trend_seconds: float = 0.0
+    """How much time the trend's samples cover, at most 6 h."""
+    bytes_per_hour: float | None = None
+    """The slope of the trend: what is written per hour (negative: what is freed)."""
+    claims: tuple[str, ...] = ()
+    """Of local-path claims: every namespace/claim on that disk."""
+
+
+class ClaimPending(ClaimSignal, frozen=True, kw_only=True, tag="ClaimPending"):
+    """A claim that is not bound, though something waits for it or the provisioner has failed."""
+
+    cause: str = "unknown"
+    """provisioning_failed, no_volume, provisioner_silent or unknown."""
+    reason: str = ""
+    """Of the newest event about it: ProvisioningFailed, FailedBinding, …"""
+    message: str = ""
+    """The provisioner's words, redacted and cut."""
+
+
+class ClaimLost(ClaimSignal, frozen=True, kw_only=True, tag="ClaimLost"):
+    """A claim whose volume is gone: for good."""
+
+    volume: str = ""
+
+
+class ClaimUnmounted(ClaimSignal, frozen=True, kw_only=True, tag="ClaimUnmounted"):
+    """A claim that a running pod declares and none of its containers mounts."""
+
+
+class NodeSignal(Signal, frozen=True, kw_only=True):
+    """Fields that every signal about a node has besides."""
+
+    cordoned: bool = False
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(uid=self.uid, node=self.node)
+
+
+class NodeNotReady(NodeSignal, frozen=True, kw_only=True, tag="NodeNotReady"):
+    """A node whose condition Ready is not True."""
+
+    status: str = ""
+    """False, or Unknown: its kubelet is not heard of."""
+
+
+class NodePressure(NodeSignal, frozen=True, kw_only=True, tag="NodePressure"):
+    """A node under pressure."""
+
+    conditions: tuple[str, ...] = ()
+    """MemoryPressure, DiskPressure, PIDPressure, NetworkUnavailable."""
+
+
+class StreamStale(Signal, frozen=True, kw_only=True, tag="StreamStale"):
+    """Watcher does not hear of a scope: whatever happens there is not seen."""
+
+    kind: str = ""
+    """Pod, PersistentVolumeClaim, Node, …"""
+    reason: str = ""
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(namespace=self.namespace, uid=self.uid)
+
+
 class PodFailed(Signal, frozen=True, kw_only=True, tag="PodFailed"):
     """A pod that went to phase Failed, at the time it failed. Gone when its workload has its ready pods back."""
 
@@ -154,14 +308,22 @@ class PodFailed(Signal, frozen=True, kw_only=True, tag="PodFailed"):
     """A pod of the same Job or CronJob that was made after this failure has succeeded."""
 
 
-AnySignal = CrashLooping | ContainerTerminated | OOMKilled | ImagePullFailing | PodFailed
-SIGNALS: dict[str, type[Signal]] = {
-    cls.__name__: cls
-    for cls in (
-        CrashLooping,
-        ContainerTerminated,
-        OOMKilled,
-        ImagePullFailing,
-        PodFailed,
-    )
-}
+AnySignal = (
+    CrashLooping
+    | ContainerTerminated
+    | OOMKilled
+    | ImagePullFailing
+    | ContainerNotStarting
+    | PodPending
+    | PodNotReady
+    | PodFailed
+    | WorkloadDown
+    | VolumeUsage
+    | ClaimPending
+    | ClaimLost
+    | ClaimUnmounted
+    | NodeNotReady
+    | NodePressure
+    | StreamStale
+)
+SIGNALS: dict[str, type[Signal]] = {cls.__name__: cls for cls in get_args(AnySignal)}

@@ -14,7 +14,7 @@ import msgspec
 from watcher.model.delivery import Outcome
 from watcher.model.evidence import Evidence
 from watcher.model.identity import AlertKey, MemberKey, Workload
-from watcher.model.kube import Pod
+from watcher.model.kube import Namespace, Node, PersistentVolumeClaim, Pod
 from watcher.model.message import Notification
 from watcher.model.observations import Scope
 from watcher.model.signals import AnySignal
@@ -34,6 +34,8 @@ class ScopeState(Row, frozen=True, kw_only=True):
     listing: bool = False
     generation: int = 0
     """Counts lists; a pod of an older generation is gone when a list is complete."""
+    stale_since: datetime | None = None
+    """Nothing was heard of it after that (memory only)."""
 
     @property
     def awaited(self) -> bool:
@@ -61,9 +63,12 @@ class PodState(Row, frozen=True, kw_only=True):
     """When it failed, if that is news; None for what had failed before first sight."""
     ready_before: int = 1
     """Ready pods of the workload just before it failed, itself included."""
+    node: str = ""
+    claims: tuple[str, ...] = ()
+    """Names of the claims that it declares (of its namespace)."""
     pod: Pod | None = None
     due: datetime | None = None
-    """When one of its signals' windowed fields next changes."""
+    """When one of its signals' windowed fields next changes, or it counts as not seen."""
 
     @property
     def finished(self) -> bool:
@@ -73,6 +78,99 @@ class PodState(Row, frozen=True, kw_only=True):
     def counts(self) -> bool:
         """It belongs to its workload's present pods: neither finished nor being deleted."""
         return not (self.finished or self.leaving)
+
+
+class ClaimState(Row, frozen=True, kw_only=True):
+    """A claim in memory."""
+
+    claim: PersistentVolumeClaim
+    scope: Scope
+    generation: int
+    since: datetime
+    """When Watcher saw its present phase first, or the claim itself tells."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.claim.metadata.namespace, self.claim.metadata.name)
+
+
+class NodeState(Row, frozen=True, kw_only=True):
+    """A node in memory."""
+
+    node: Node
+    scope: Scope
+    generation: int
+    silent_since: datetime | None = None
+    """Its kubelet is not heard of (Ready is Unknown, or the node is gone with pods left on it)."""
+
+
+class NamespaceState(Row, frozen=True, kw_only=True):
+    """A namespace in memory: its annotations are hints."""
+
+    namespace: Namespace
+    scope: Scope
+    generation: int
+
+
+class Warned(Row, frozen=True, kw_only=True):
+    """The Warning event about an object that is no pod, as last seen (memory only)."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""
+    """Of the object that it is about."""
+    reason: str
+    message: str
+    at: datetime
+    scope: Scope
+    generation: int
+
+
+class Bucket(Row, frozen=True, kw_only=True, array_like=True):
+    """One point of a trend: five minutes' last sample."""
+
+    at: datetime
+    available: int
+
+
+class Reading(Row, frozen=True, kw_only=True):
+    """The newest sample of a volume from one node."""
+
+    node: str
+    at: datetime
+    capacity: int
+    available: int
+    used: int | None = None
+    inodes: int | None = None
+    inodes_free: int | None = None
+
+
+class VolumeHistory(Row, frozen=True, kw_only=True):
+    """What is remembered of one volume's usage. Stored; at most 72 buckets of five minutes."""
+
+    namespace: str
+    claim: str
+    """Empty: the disk of `node`, which its local-path claims share."""
+    node: str = ""
+    uid: str = ""
+    """The claim's, where claims are seen: another one under its name begins anew."""
+    readings: tuple[Reading, ...] = ()
+    """One per node that mounts it, the newest first."""
+    buckets: tuple[Bucket, ...] = ()
+    """Oldest first."""
+    claims: tuple[str, ...] = ()
+    """Of a node's disk: every namespace/claim on it."""
+    since: datetime
+    """When it was first measured."""
+    idle_since: datetime | None = None
+    """No running pod mounts it since then."""
+    due: datetime | None = None
+    """When it counts as not seen, or as idle."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return (self.namespace, self.claim, "" if self.claim else self.node)
 
 
 class Death(Row, frozen=True, kw_only=True):
@@ -132,6 +230,10 @@ class Member(Row, frozen=True, kw_only=True):
     count: int = 1
     """Occurrences or deaths since it began."""
     explained_by: AlertKey | None = None
+    unseen_since: datetime | None = None
+    """Nothing was heard of its subject since then: it is neither seen to go on nor to be over."""
+    unknown_at: datetime | None = None
+    """When it is closed as unknown."""
 
 
 class EndReason(StrEnum):
@@ -175,6 +277,14 @@ class Alert(Row, frozen=True, kw_only=True):
     """Inhibited by this alert."""
     explained_by: AlertKey | None = None
     """All of its members are explained; one of the causes."""
+    unseen_since: datetime | None = None
+    """None of its members was seen since then: its repeats stop."""
+    hints: tuple[str, ...] = ()
+    """Annotations of the workload or its namespace that were applied, `watcher.io/…=value on …`."""
+    receiver: str = ""
+    """By a hint: told to this receiver instead of the routes'."""
+    muted_until: datetime | None = None
+    """By a hint."""
     groups: tuple[str, ...] = ()
     lead: AnySignal
     """The signal of the member that has been active longest; of the last one once it has ended."""

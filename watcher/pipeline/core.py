@@ -10,9 +10,10 @@ import msgspec
 from watcher.model.changes import Draft
 from watcher.model.config import FirstStart, Receiver
 from watcher.model.identity import AlertKey, Subject, Workload
+from watcher.model.observations import EventType, Scope, Seen
 from watcher.model.rule import CompiledRule
 from watcher.model.signals import Signal
-from watcher.model.state import Alert, Decision, Group, Member, MemberState, PodState, Transition
+from watcher.model.state import Alert, Decision, Group, Member, MemberState, PodState, ScopeState, Transition
 from watcher.routing.inhibition import InhibitRule
 from watcher.routing.route import Route
 
@@ -64,6 +65,11 @@ def subjects(members: Iterable[Member]) -> dict[Subject, Member]:
     return found
 
 
+def begun(state: ScopeState) -> ScopeState:
+    """A list of the scope has begun: what is of an older generation at its end is gone."""
+    return msgspec.structs.replace(state, listing=True, forbidden=False, generation=state.generation + 1)
+
+
 class Step(msgspec.Struct):
     """One moment of the fold: the draft it writes to, and what time it is."""
 
@@ -84,6 +90,17 @@ class Step(msgspec.Struct):
         if alert.settle_at is None or alert.settle_at > self.at:
             alert = msgspec.structs.replace(alert, settle_at=self.at)
         self.draft.alerts.put(alert.key, alert)
+
+    def scope(self, scope: Scope) -> ScopeState:
+        return self.draft.scopes.get(scope) or ScopeState(scope=scope)
+
+    def seen_in(self, one: Seen) -> ScopeState:
+        """The scope of an object that was seen; a list begins with its first object where nothing else says so."""
+        state = self.scope(one.scope)
+        if one.event is EventType.LISTED and not state.listing:
+            state = begun(state)
+            self.draft.scopes.put(one.scope, state)
+        return state
 
     def siblings(self, workload: Workload) -> list[PodState]:
         return self.draft.pods.by("workload", workload)

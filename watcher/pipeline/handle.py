@@ -16,17 +16,24 @@ import msgspec
 
 from watcher.model.changes import Changes, Draft, Rank, Timer, View
 from watcher.model.observations import (
+    ClaimSeen,
+    ClockJumped,
     DeliveryDone,
     Ended,
+    EventSeen,
     EvidenceArrived,
     Forbidden,
     Input,
     Listing,
+    NamespaceSeen,
+    NodeSeen,
     PodSeen,
     Started,
+    StatsSampled,
+    StreamHealth,
     Synced,
 )
-from watcher.pipeline import delivering, flushing, judging, settling, watching
+from watcher.pipeline import delivering, flushing, judging, objects, pods, scopes, settling, volumes
 from watcher.pipeline.core import Core, Step
 
 
@@ -90,7 +97,10 @@ def _run_timers(step: Step, until: datetime, *, closed: bool) -> None:
 def _ring(step: Step, rank: int, key: Any) -> None:
     match rank:
         case Rank.WINDOW:
-            watching.wake(step, key)
+            if isinstance(key, str):
+                pods.wake(step, key)
+            else:
+                volumes.wake(step, key)
         case Rank.MEMBER:
             judging.member_due(step, key)
         case Rank.ALERT:
@@ -102,15 +112,35 @@ def _ring(step: Step, rank: int, key: Any) -> None:
 def _take(step: Step, one: Input) -> None:
     match one:
         case PodSeen():
-            watching.pod_seen(step, one)
+            pods.pod_seen(step, one)
+        case ClaimSeen():
+            objects.claim_seen(step, one)
+        case NodeSeen():
+            objects.node_seen(step, one)
+        case NamespaceSeen():
+            objects.namespace_seen(step, one)
+        case EventSeen():
+            objects.event_seen(step, one)
+        case StatsSampled():
+            volumes.sampled(step, one)
+        case _:
+            _take_other(step, one)
+
+
+def _take_other(step: Step, one: Input) -> None:
+    match one:
         case Listing():
-            watching.listing(step, one.scope)
+            scopes.listing(step, one.scope)
         case Synced():
-            watching.synced(step, one)
+            scopes.synced(step, one)
         case Started():
-            watching.started(step, one)
+            scopes.started(step, one)
         case Forbidden():
-            watching.forbidden(step, one)
+            scopes.forbidden(step, one)
+        case StreamHealth():
+            scopes.health(step, one)
+        case ClockJumped():
+            pass
         case EvidenceArrived():
             settling.evidence(step, one.evidence)
         case DeliveryDone():

@@ -16,12 +16,24 @@ from watcher.detect.signals import Findings
 from watcher.lib.fnv import fingerprint
 from watcher.lib.templates import TemplateProblem
 from watcher.model.config import FirstStart
-from watcher.model.identity import AlertKey, MemberKey
+from watcher.model.identity import AlertKey, MemberKey, Workload
 from watcher.model.rule import CompiledRule, Verdict
 from watcher.model.signals import AnySignal, OOMKilled
-from watcher.model.state import Alert, AlertState, EndReason, Member, MemberState, PodState
+from watcher.model.state import Alert, AlertState, EndReason, Member, MemberState
 from watcher.pipeline.core import REPLACEMENT_PATIENCE, Step
 from watcher.rules.judge import judge as verdict_of
+
+
+class Judged(msgspec.Struct, frozen=True, gc=False):
+    """The object that signals are about. `shown`: the containers that it tells of now; None: all there are."""
+
+    uid: str
+    workload: Workload
+    shown: frozenset[str] | None = None
+
+    def shows(self, member: Member) -> bool:
+        container = member.key.subject.container
+        return not container or self.shown is None or container in self.shown
 
 
 class Baseline(msgspec.Struct, frozen=True, gc=False):
@@ -39,55 +51,45 @@ class Baseline(msgspec.Struct, frozen=True, gc=False):
 NO_BASELINE = Baseline(listed=False)
 
 
-def judge(step: Step, state: PodState, findings: Findings, baseline: Baseline) -> None:
-    """Hold every rule against the pod's signals; a state that is no longer there was seen absent."""
+def judge(step: Step, judged: Judged, findings: Findings, baseline: Baseline) -> None:
+    """Hold every rule against an object's signals; a state that is no longer there was seen absent."""
     for occurrence in findings.occurrences:
         for rule in step.core.by_signal.get(type(occurrence), ()):
-            _occurred(step, state, rule, occurrence, baseline)
+            _occurred(step, judged, rule, occurrence, baseline)
     if not findings.states and findings.occurrences and findings.histories == {}:
         return
-    members = {member.key: member for member in step.draft.members.by("uid", state.uid)}
+    members = {member.key: member for member in step.draft.members.by("uid", judged.uid)}
     for signal in findings.states:
         deaths = findings.new_deaths.get(signal.subject.container, 0)
         for rule in step.core.by_signal.get(type(signal), ()):
             key = MemberKey(rule=rule.id, subject=signal.subject)
             member = members.pop(key, None)
             if member is None:
-                _begin(step, state, rule, signal, baseline)
+                _begin(step, judged, rule, signal, baseline)
             else:
                 _go_on(step, rule, member, signal, deaths)
     for member in members.values():
         rule_of = step.core.by_rule.get(member.key.rule)
-        if rule_of is not None and not rule_of.signal.OCCURRENCE and _is_shown(state, member):
+        if rule_of is not None and not rule_of.signal.OCCURRENCE and judged.shows(member):
             _verdict(step, rule_of, member, None, 0)
 
 
-def _is_shown(state: PodState, member: Member) -> bool:
-    """Whether the pod tells of the member's container: what is not shown (`containerStatuses: null`) is unknown."""
-    container = member.key.subject.container
-    if not container or state.pod is None or state.phase == "Succeeded":
-        return True
-    status = state.pod.status
-    shown = (*(status.init_container_statuses or ()), *(status.container_statuses or ()))
-    return any(one.name == container for one in shown)
-
-
-def _begin(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> None:
+def _begin(step: Step, judged: Judged, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> None:
     verdict = verdict_of(rule, signal)
     if move_member(None, event_of(rule, None, verdict)) is None:
         return
-    member = _pending(step, state, rule, signal, baseline)
+    member = _pending(step, judged, rule, signal, baseline)
     _store(step, member, None, "the rule holds")
     if not rule.hold:
         _fire(step, rule, member, verdict)
 
 
-def _pending(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> Member:
+def _pending(step: Step, judged: Judged, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> Member:
     """A new member, whose `for` begins now."""
     return Member(
         key=MemberKey(rule=rule.id, subject=signal.subject),
         alert=alert_key(rule, signal),
-        workload=state.workload,
+        workload=judged.workload,
         state=MemberState.PENDING,
         signal=signal,
         since=signal.since,
@@ -170,7 +172,7 @@ def member_due(step: Step, key: MemberKey) -> None:
         _end(step, member, MemberEvent.HOLD_OVER.value)
 
 
-def _occurred(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> None:
+def _occurred(step: Step, judged: Judged, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> None:
     """Something happened, or what happened before is seen with other circumstances (the same id)."""
     verdict = verdict_of(rule, signal)
     key = MemberKey(rule=rule.id, subject=signal.subject)
@@ -185,7 +187,7 @@ def _occurred(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal
     until = signal.since + rule.keep_firing_for
     if member is None:
         if until > step.at or rule.hold:
-            _first_occurrence(step, state, rule, signal, baseline)
+            _first_occurrence(step, judged, rule, signal, baseline)
     elif same:
         _store(step, msgspec.structs.replace(member, signal=signal), member.state, "")
     else:
@@ -196,8 +198,8 @@ def _occurred(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal
         _count(step, member.alert, 1)
 
 
-def _first_occurrence(step: Step, state: PodState, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> None:
-    member = _pending(step, state, rule, signal, baseline)
+def _first_occurrence(step: Step, judged: Judged, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> None:
+    member = _pending(step, judged, rule, signal, baseline)
     _store(step, member, None, "it happened")
     if not rule.hold:
         _fire_occurrence(step, rule, member)

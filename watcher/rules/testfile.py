@@ -21,7 +21,7 @@ from watcher.lib.problems import Problem
 from watcher.lib.shapes import Duration, Shape, shape_problems
 from watcher.lib.yamlpos import Document, Path
 from watcher.model.kube import Pod
-from watcher.model.observations import Input, Listing, PodEvent, PodSeen, Scope, Synced
+from watcher.model.observations import EventType, Input, Listing, PodSeen, Scope, Synced
 from watcher.rules.testpod import START, PodShape, Timeline, build_pod
 
 PODS: Final = Scope(kind="Pod")
@@ -195,15 +195,15 @@ def _seen(observation: Observation, known: dict[str, Pod], read: ReadPod) -> Pod
     if observation.deleted:
         if observation.deleted not in known:
             raise LookupError(f"there is no pod {observation.deleted} to delete")
-        return PodSeen(at=at, event=PodEvent.DELETED, scope=PODS, pod=known.pop(observation.deleted))
+        return PodSeen(at=at, event=EventType.DELETED, scope=PODS, pod=known.pop(observation.deleted))
     pod = observation.pod or read(observation.file, observation.item)
     name = f"{pod.metadata.namespace}/{pod.metadata.name}"
     before = known.get(name)
     known[name] = pod
     if observation.first_sight:
-        return PodSeen(at=at, event=PodEvent.LISTED, scope=PODS, pod=pod)
+        return PodSeen(at=at, event=EventType.LISTED, scope=PODS, pod=pod)
     same = before is not None and before.metadata.uid == pod.metadata.uid
-    return PodSeen(at=at, event=PodEvent.MODIFIED if same else PodEvent.ADDED, scope=PODS, pod=pod)
+    return PodSeen(at=at, event=EventType.MODIFIED if same else EventType.ADDED, scope=PODS, pod=pod)
 
 
 def _test(

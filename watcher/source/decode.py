@@ -14,7 +14,7 @@ from sys import intern
 import msgspec
 
 from watcher.model.kube import ContainerStateKube, Pod
-from watcher.model.observations import PodEvent
+from watcher.model.observations import EventType
 from watcher.source.errors import Status, Undecodable
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -27,7 +27,7 @@ BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class PodChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A watch event about a pod."""
 
-    event: PodEvent
+    event: EventType
     pod: Pod
 
 
@@ -96,7 +96,7 @@ class _Any(msgspec.Struct, frozen=True, gc=False):
     object: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-_EVENTS = {_Added: PodEvent.ADDED, _Modified: PodEvent.MODIFIED, _Deleted: PodEvent.DELETED}
+_EVENTS = {_Added: EventType.ADDED, _Modified: EventType.MODIFIED, _Deleted: EventType.DELETED}
 _KNOWN = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"})
 
 _watch_decoder = msgspec.json.Decoder(_Added | _Modified | _Deleted | _Bookmark | _Error)

@@ -18,12 +18,12 @@ import msgspec
 import yaml
 
 from watcher.model.kube import Pod
-from watcher.model.observations import Input, Listing, PodEvent, PodSeen, Scope, Synced
+from watcher.model.observations import EventType, Input, Listing, PodSeen, Scope, Synced
 from watcher.source.decode import BROKEN, decode_pod
 from watcher.source.readstate import ReadState, RecordingError, own_time
 
 _SCOPE = Scope(kind="Pod")
-_EVENTS = {"ADDED": PodEvent.ADDED, "MODIFIED": PodEvent.MODIFIED, "DELETED": PodEvent.DELETED}
+_EVENTS = {"ADDED": EventType.ADDED, "MODIFIED": EventType.MODIFIED, "DELETED": EventType.DELETED}
 
 
 Key = tuple[str, str, str]
@@ -56,7 +56,7 @@ class _Entry(NamedTuple):
     """A pod, and the event it came with: None where the document has no event type."""
 
     where: str
-    event: PodEvent | None
+    event: EventType | None
     pod: Pod
 
     @property
@@ -185,7 +185,7 @@ def _initial(documents: Iterable[Document]) -> tuple[set[Key], datetime | None]:
         entry = _entry(document, None)
         if entry is None:
             continue
-        if entry.event not in (None, PodEvent.ADDED) or entry.key in known:
+        if entry.event not in (None, EventType.ADDED) or entry.key in known:
             break
         known.add(entry.key)
         newest = max(filter(None, (newest, own_time(entry.pod))), default=None)
@@ -199,13 +199,13 @@ def _listed(documents: Iterator[Document], count: int, at: datetime, state: Read
         entry = _entry(next(documents), state)
         if entry is not None:
             count -= 1
-            yield PodSeen(at=at, event=PodEvent.LISTED, scope=_SCOPE, pod=entry.pod)
+            yield PodSeen(at=at, event=EventType.LISTED, scope=_SCOPE, pod=entry.pod)
     yield Synced(at=at, scope=_SCOPE, complete=state.complete)
 
 
 def _changed(entry: _Entry, known: set[Key], state: ReadState) -> Input:
     """A pod after the leading run, by its event type, or else by whether it was seen before."""
-    event = entry.event or (PodEvent.MODIFIED if entry.key in known else PodEvent.ADDED)
+    event = entry.event or (EventType.MODIFIED if entry.key in known else EventType.ADDED)
     known.add(entry.key)
     at = state.time(own_time(entry.pod))
     return PodSeen(at=at, event=event, scope=_SCOPE, pod=entry.pod)
@@ -225,7 +225,7 @@ def _whole_list(document: Document, known: set[Key], state: ReadState) -> Iterat
         at = state.time(max(filter(None, told), default=None))
         yield Listing(at=at, scope=_SCOPE)
         for item in pods:
-            yield PodSeen(at=at, event=PodEvent.LISTED, scope=_SCOPE, pod=_pod(item))
+            yield PodSeen(at=at, event=EventType.LISTED, scope=_SCOPE, pod=_pod(item))
         yield Synced(at=at, scope=_SCOPE, complete=state.complete)
 
 

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import random
 
-from watcher.model.observations import Forbidden, Listing, PodEvent, PodSeen, Scope, Synced
+from watcher.model.observations import EventType, Forbidden, Listing, PodSeen, Scope, Synced
 from watcher.ports import Clock, Intake
 from watcher.source import errors
 from watcher.source.client import Answer, KubeClient, Query, limits
@@ -121,7 +121,7 @@ class ListWatch:
         for skipped in page.skipped:
             self._skip(skipped)
         for pod in page.pods:
-            await self._intake.put(PodSeen(at=self._clock.now(), event=PodEvent.LISTED, scope=self._scope, pod=pod))
+            await self._intake.put(PodSeen(at=self._clock.now(), event=EventType.LISTED, scope=self._scope, pod=pod))
         self.stats.events += len(page.pods)
 
     # ---- watch ----

@@ -19,11 +19,11 @@ from watcher.model.kube import Pod
 from watcher.model.observations import (
     DeliveryDone,
     Ended,
+    EventType,
     EvidenceArrived,
     Forbidden,
     Input,
     Listing,
-    PodEvent,
     PodSeen,
     Scope,
     Started,
@@ -129,7 +129,7 @@ _encoder = msgspec.json.Encoder()
 _line_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 _probe_decoder = msgspec.json.Decoder(Probe)
 _refused_decoder = msgspec.json.Decoder(_RefusedLine)
-_pod_events = {event.value: event for event in PodEvent}
+_pod_events = {event.value: event for event in EventType}
 _CLUSTER = Scope(kind="Pod")
 
 

@@ -18,7 +18,7 @@ from typing import IO
 
 import msgspec
 
-from watcher.model.observations import Ended, Input, PodEvent, PodSeen
+from watcher.model.observations import Ended, EventType, Input, PodSeen
 from watcher.ports import Clock
 from watcher.source.lines import encode, encode_header
 
@@ -72,7 +72,7 @@ class RecordingIntake:
 
     async def put(self, observation: Input) -> None:
         """Blocks the loop for the write: a bare recording has nothing else to do. A list is flushed at its end."""
-        listed = isinstance(observation, PodSeen) and observation.event is PodEvent.LISTED
+        listed = isinstance(observation, PodSeen) and observation.event is EventType.LISTED
         self._writer.write((msgspec.structs.replace(observation, at=self._now()),), flush=not listed)
 
     def end(self) -> None:

@@ -27,6 +27,7 @@ from watcher.model.state import (
     ScopeState,
     Told,
     Transition,
+    VolumeHistory,
 )
 from watcher.store import tables
 from watcher.store.keys import alert_key, alert_text, member_text
@@ -87,6 +88,13 @@ STATE: tuple[Kind, ...] = (
         key=lambda key: {"uid": key[0], "container": key[1]},
         write=_encoded,
         read=_decoded(ContainerHistory, lambda row: (row.uid, row.container)),
+    ),
+    Kind(
+        name="volumes",
+        table=tables.volumes,
+        key=lambda key: {"namespace": key[0], "claim": key[1], "node": key[2]},
+        write=_encoded,
+        read=_decoded(VolumeHistory, lambda row: row.key),
     ),
     Kind(
         name="members",

@@ -61,6 +61,7 @@ scopes = Table(
     Column("forbidden", Boolean, nullable=False),
 )
 container_histories = Table("container_histories", metadata, _key("uid"), _key("container"), _body())
+volumes = Table("volumes", metadata, _key("namespace"), _key("claim"), _key("node"), _body())
 members = Table("members", metadata, _key("key"), _body())
 alerts = Table("alerts", metadata, _key("key"), _body())
 groups = Table("groups", metadata, _key("id"), _body())

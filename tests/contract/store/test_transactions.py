@@ -28,7 +28,7 @@ NO_ROW = cast(Any, object())
 
 async def everything(store: AnyStore) -> list[Any]:
     view, last_commit = await store.load()
-    state = [table.rows for table in view.tables()]
+    state = [table.rows for _, table in view.tables()]
     return [
         *state,
         view.meta,

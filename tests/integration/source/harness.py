@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from watcher.demo import DemoCluster
 from watcher.model.kube import Pod
-from watcher.model.observations import Forbidden, Input, Listing, PodEvent, PodSeen, Synced
+from watcher.model.observations import EventType, Forbidden, Input, Listing, PodSeen, Synced
 from watcher.source.streams import StreamSettings
 
 
@@ -49,7 +49,7 @@ class Memory:
         elif isinstance(observation, PodSeen):
             meta = observation.pod.metadata
             key = (meta.namespace, meta.name)
-            if observation.event is PodEvent.DELETED:
+            if observation.event is EventType.DELETED:
                 self.known.pop(key, None)
             else:
                 self.known[key] = observation.pod

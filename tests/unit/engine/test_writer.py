@@ -16,7 +16,7 @@ from tests.support.timeline import PODS, START, core, shipped_rules
 from watcher.engine.queue import IntakeQueue
 from watcher.engine.writer import Writer
 from watcher.model.changes import Changes, View
-from watcher.model.observations import Ended, Input, PodEvent, PodSeen, Synced
+from watcher.model.observations import Ended, EventType, Input, PodSeen, Synced
 from watcher.pipeline import next_wake
 from watcher.ports import StoreError
 from watcher.store.memory import MemoryStore
@@ -71,7 +71,7 @@ def writer(*, breaking: bool = False) -> tuple[Writer, AwayStore, HandClock, lis
 
 
 def sees(name: str) -> PodSeen:
-    return PodSeen(at=START, event=PodEvent.ADDED, scope=PODS, pod=looping(name))
+    return PodSeen(at=START, event=EventType.ADDED, scope=PODS, pod=looping(name))
 
 
 SYNCED = Synced(at=START, scope=PODS)
@@ -179,7 +179,7 @@ async def test_a_healthy_pod_is_not_committed() -> None:
     one, _, _, _ = writer()
     await one.step([SYNCED])
     commits = one.stats.commits
-    await one.step([PodSeen(at=START, event=PodEvent.ADDED, scope=PODS, pod=pod())])
+    await one.step([PodSeen(at=START, event=EventType.ADDED, scope=PODS, pod=pod())])
     assert one.stats.commits == commits
     assert set(one.view.pods.rows) == {"uid-web-1"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from watcher.lib.yamlpos import load
 from watcher.model.kube import ObjectMeta, Pod
-from watcher.model.observations import Listing, PodEvent, PodSeen, Synced
+from watcher.model.observations import EventType, Listing, PodSeen, Synced
 from watcher.rules.testfile import (
     Expectation,
     Expected,
@@ -192,7 +192,7 @@ def test_without_first_sight_the_cluster_is_empty_at_the_start() -> None:
     assert [type(each) for each in found] == [Listing, Synced, PodSeen, PodSeen, PodSeen]
     assert [each.at for each in found] == [START, START, time(5), time(9), time(10)]
     events = [each.event for each in found if isinstance(each, PodSeen)]
-    assert events == [PodEvent.ADDED, PodEvent.MODIFIED, PodEvent.DELETED]
+    assert events == [EventType.ADDED, EventType.MODIFIED, EventType.DELETED]
 
 
 def test_what_is_there_at_first_sight_is_listed() -> None:
@@ -201,12 +201,12 @@ def test_what_is_there_at_first_sight_is_listed() -> None:
     )
     assert [type(each) for each in found] == [Listing, PodSeen, PodSeen, Synced]
     assert [each.at for each in found] == [time(1), time(1), time(2), time(2)]
-    assert {each.event for each in found if isinstance(each, PodSeen)} == {PodEvent.LISTED}
+    assert {each.event for each in found if isinstance(each, PodSeen)} == {EventType.LISTED}
 
 
 def test_a_pod_of_the_same_name_and_another_uid_is_added() -> None:
     found = inputs(one("[{at: 0s, pod: {name: a, uid: x}}, {at: 1s, pod: {name: a, uid: y}}]"), no_file)
-    assert [each.event for each in found if isinstance(each, PodSeen)] == [PodEvent.ADDED, PodEvent.ADDED]
+    assert [each.event for each in found if isinstance(each, PodSeen)] == [EventType.ADDED, EventType.ADDED]
 
 
 def test_a_pod_out_of_a_file_is_asked_for() -> None:

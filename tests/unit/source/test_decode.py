@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.model.observations import PodEvent
+from watcher.model.observations import EventType
 from watcher.source.decode import (
     LAST_APPLIED,
     Bookmark,
@@ -40,7 +40,7 @@ def pod(**metadata: object) -> dict[str, object]:
 def test_a_change_is_a_pod_and_its_event(event: str) -> None:
     item = decode_watch_line(line(event, pod()))
     assert isinstance(item, PodChange)
-    assert item.event is PodEvent(event)
+    assert item.event is EventType(event)
     assert (item.pod.metadata.namespace, item.pod.metadata.name) == ("shop", "web-1")
 
 

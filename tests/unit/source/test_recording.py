@@ -17,11 +17,11 @@ from watcher.model.kube import ObjectMeta, Pod
 from watcher.model.observations import (
     DeliveryDone,
     Ended,
+    EventType,
     EvidenceArrived,
     Forbidden,
     Input,
     Listing,
-    PodEvent,
     PodSeen,
     Scope,
     Started,
@@ -41,7 +41,7 @@ def at(seconds: float) -> datetime:
     return T0 + timedelta(seconds=seconds)
 
 
-def seen(seconds: float, event: PodEvent, name: str = "web-1", scope: Scope = CLUSTER) -> PodSeen:
+def seen(seconds: float, event: EventType, name: str = "web-1", scope: Scope = CLUSTER) -> PodSeen:
     pod = Pod(metadata=ObjectMeta(name=name, namespace="shop", uid=f"uid-{name}", creation_timestamp=T0))
     return PodSeen(at=at(seconds), event=event, scope=scope, pod=pod)
 
@@ -50,12 +50,12 @@ EVERYTHING: list[Input] = [
     Started(at=at(0), since=at(-60), scopes=(CLUSTER, SHOP)),
     Started(at=at(0)),
     Listing(at=at(1), scope=CLUSTER),
-    seen(1, PodEvent.LISTED),
+    seen(1, EventType.LISTED),
     Synced(at=at(2), scope=CLUSTER),
     Synced(at=at(2), scope=SHOP, complete=False),
-    seen(3, PodEvent.ADDED, "web-2", SHOP),
-    seen(4, PodEvent.MODIFIED),
-    seen(5, PodEvent.DELETED),
+    seen(3, EventType.ADDED, "web-2", SHOP),
+    seen(4, EventType.MODIFIED),
+    seen(5, EventType.DELETED),
     Forbidden(at=at(6), scope=SHOP, message='pods is forbidden: User "watcher" cannot list'),
     EvidenceArrived(
         at=at(7),
@@ -134,14 +134,14 @@ def test_opening_an_existing_recording_appends_to_it(path: Path) -> None:
 def test_an_end_that_was_written_on_after_is_no_end(path: Path) -> None:
     for seconds in (0, 100):
         with RecordingWriter(path) as writer:
-            writer.write([seen(seconds, PodEvent.ADDED), Ended(at=at(seconds + 50))])
-    assert list(read([path])) == [seen(0, PodEvent.ADDED), seen(100, PodEvent.ADDED), Ended(at=at(150))]
+            writer.write([seen(seconds, EventType.ADDED), Ended(at=at(seconds + 50))])
+    assert list(read([path])) == [seen(0, EventType.ADDED), seen(100, EventType.ADDED), Ended(at=at(150))]
 
 
 def killed(path: Path, writer: RecordingWriter) -> None:
     """As after kill -9 in the middle of a write: what was flushed, and a part of the next line."""
     whole = path.read_bytes()
-    writer.write([seen(9, PodEvent.MODIFIED)])
+    writer.write([seen(9, EventType.MODIFIED)])
     written = path.read_bytes()
     writer.close()
     path.write_bytes(written[: len(whole) + (len(written) - len(whole)) // 2])
@@ -331,7 +331,7 @@ class Ticking:
 
 async def test_a_bare_recording_is_stamped_as_it_comes_and_never_goes_back(path: Path) -> None:
     intake = RecordingIntake(RecordingWriter(path), Ticking())
-    for observation in (Listing(at=at(0), scope=CLUSTER), seen(0, PodEvent.LISTED), Synced(at=at(0), scope=CLUSTER)):
+    for observation in (Listing(at=at(0), scope=CLUSTER), seen(0, EventType.LISTED), Synced(at=at(0), scope=CLUSTER)):
         await intake.put(observation)
     intake.end()
     assert [item.at for item in read([path])] == [at(6), at(7), at(7), at(9)]

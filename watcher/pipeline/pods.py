@@ -1,7 +1,6 @@
-"""Objects: what a list or a watch says of pods becomes what is remembered of them, and is judged.
+"""Pods: what a list or a watch says of one becomes what is remembered of it, and is judged.
 
-Of a healthy pod only a digest is kept. A list is judged as a whole when it is complete; then what it did not hold
-is gone. Two objects of one name mean that the earlier one is gone.
+Of a healthy pod only a digest is kept. Two objects of one name mean that the earlier one is gone.
 """
 
 from __future__ import annotations
@@ -14,101 +13,37 @@ import msgspec
 from watcher.detect import failures, pods
 from watcher.detect.signals import Findings, common, observe, present
 from watcher.model.kube import ContainerStatus, Pod
-from watcher.model.observations import Forbidden, PodEvent, PodSeen, Scope, Started, Synced
+from watcher.model.observations import EventType, PodSeen, Scope
 from watcher.model.signals import PodFailed
-from watcher.model.state import ContainerHistory, EndReason, PodState, ScopeState
+from watcher.model.state import ContainerHistory, PodState, ScopeState
 from watcher.pipeline import judging
 from watcher.pipeline.core import Step
-from watcher.pipeline.settling import leave_lost_groups
+from watcher.pipeline.judging import Judged
 
 CLOCK_SKEW = timedelta(minutes=2)
 """Where only times of different machines can be compared (design.md section 2)."""
 
 
-def started(step: Step, one: Started) -> None:
-    """A new process: every scope has to be listed again, and those no longer watched are forgotten."""
-    draft = step.draft
-    draft.meta = msgspec.structs.replace(draft.meta, down_since=one.since)
-    wanted = set(one.scopes)
-    for state in list(draft.scopes.all()):
-        if wanted and state.scope not in wanted:
-            draft.scopes.drop(state.scope)
-        elif not wanted:
-            draft.scopes.put(state.scope, ScopeState(scope=state.scope, known=state.known, forbidden=True))
-    for scope in one.scopes:
-        known = draft.scopes.get(scope)
-        draft.scopes.put(scope, ScopeState(scope=scope, known=known is not None and known.known))
-    _close_unwatched(step, {scope.namespace for scope in wanted})
-    leave_lost_groups(step)
-    _ask_again(step)
-
-
-def _ask_again(step: Step) -> None:
-    """A request for evidence is not stored: what an earlier process asked for and never got is asked for anew."""
-    waiting = (a for a in step.draft.alerts.all() if a.evidence_asked is not None and a.evidence is None)
-    for alert in sorted(waiting, key=lambda alert: alert.key):
-        if alert.ends_at is None:
-            step.touch(msgspec.structs.replace(alert, evidence_asked=None))
-
-
-def _close_unwatched(step: Step, namespaces: set[str]) -> None:
-    """Close what no rule judges any more, and what lies outside of what is watched now (`""`: everything)."""
-    draft = step.draft
-    everything = not namespaces or "" in namespaces
-    for member in sorted(draft.members.all(), key=lambda member: member.key):
-        if member.key.rule not in step.core.by_rule:
-            judging.close(step, member, EndReason.RULE_REMOVED)
-        elif not everything and member.key.subject.namespace not in namespaces:
-            judging.close(step, member, EndReason.OUT_OF_SCOPE)
-    for row in [] if everything else list(draft.histories.all()):
-        if row.namespace not in namespaces:
-            draft.histories.drop((row.uid, row.container))
-
-
-def forbidden(step: Step, one: Forbidden) -> None:
-    state = _scope(step, one.scope)
-    step.draft.scopes.put(one.scope, msgspec.structs.replace(state, forbidden=True, listing=False))
-
-
-def listing(step: Step, scope: Scope) -> None:
-    state = _scope(step, scope)
-    changed = msgspec.structs.replace(state, listing=True, forbidden=False, generation=state.generation + 1)
-    step.draft.scopes.put(scope, changed)
-
-
-def _scope(step: Step, scope: Scope) -> ScopeState:
-    return step.draft.scopes.get(scope) or ScopeState(scope=scope)
-
-
-def synced(step: Step, one: Synced) -> None:
-    """The list is complete: judge it as a whole, and close what it does not hold."""
-    if not _scope(step, one.scope).listing:
-        listing(step, one.scope)
-    draft = step.draft
-    scope = _scope(step, one.scope)
-    of_scope = [state for state in draft.pods.all() if state.scope == one.scope]
+def listed(step: Step, scope: ScopeState, *, complete: bool) -> None:
+    """A list of pods is over: judge it as a whole, and close what it does not hold."""
+    of_scope = [state for state in step.draft.pods.all() if state.scope == scope.scope]
     of_scope.sort(key=lambda state: (state.namespace, state.name, state.uid))
-    if one.complete:
+    if complete:
         for state in of_scope:
             if state.generation < scope.generation:
                 gone(step, state.uid)
         if not scope.synced:
-            _close_unknown(step, one.scope)
+            _close_unknown(step, scope.scope)
     for state in of_scope:
         if state.generation == scope.generation and state.pod is not None:
             judge(step, state, first_sight=not scope.known, baseline=judging.Baseline(everything=not scope.known))
-    draft.scopes.put(one.scope, msgspec.structs.replace(scope, listing=False, synced=True, known=True))
-    rules = tuple(sorted({*draft.meta.rules, *step.core.by_rule}))
-    waiting = any(state.awaited for state in draft.scopes.all())
-    if rules != draft.meta.rules and not waiting:
-        draft.meta = msgspec.structs.replace(draft.meta, rules=rules)
 
 
 def _close_unknown(step: Step, scope: Scope) -> None:
     """What is stored of pods that the first list of this process does not hold is of pods that are gone."""
     draft = step.draft
     rows = [(row.namespace, row.uid) for row in draft.histories.all()]
-    rows += [(row.key.subject.namespace, row.key.subject.uid) for row in draft.members.all()]
+    rows += [(row.key.subject.namespace, row.key.subject.uid) for row in draft.members.all() if row.key.subject.pod]
     for namespace, uid in sorted(set(rows)):
         if (not scope.namespace or namespace == scope.namespace) and draft.pods.get(uid) is None:
             gone(step, uid)
@@ -118,24 +53,22 @@ def pod_seen(step: Step, one: PodSeen) -> None:
     pod, draft = one.pod, step.draft
     meta = pod.metadata
     uid = meta.uid or f"{meta.namespace}/{meta.name}"
-    if one.event is PodEvent.DELETED:
+    if one.event is EventType.DELETED:
         gone(step, uid)
         return
     for other in draft.pods.by("name", (meta.namespace, meta.name)):
         if other.uid != uid:
             gone(step, other.uid)
-    if one.event is PodEvent.LISTED and not _scope(step, one.scope).listing:
-        listing(step, one.scope)
-    scope = _scope(step, one.scope)
+    scope = step.seen_in(one)
     before = draft.pods.get(uid)
-    first_sight = one.event is PodEvent.LISTED and not scope.known
+    first_sight = one.event is EventType.LISTED and not scope.known
     state = _state(step, pod, before, one.scope, scope.generation)
-    state = _failed(step, pod, before, state, news=not first_sight, listed=one.event is PodEvent.LISTED)
+    state = _failed(step, pod, before, state, news=not first_sight, listed=one.event is EventType.LISTED)
     if state.pod is not None and before is not None and before.pod == state.pod and before.due is not None:
         state = msgspec.structs.replace(state, due=before.due)
     if state != before:
         draft.pods.put(uid, state)
-    if one.event is not PodEvent.LISTED:
+    if one.event is not EventType.LISTED:
         if state.pod is not None:
             judge(step, state)
         _workload_changed(step, before, state)
@@ -221,7 +154,7 @@ def judge(
         return
     if state.phase == "Failed":
         judging.states_gone(step, state.uid)
-    judging.judge(step, state, findings, baseline)
+    judging.judge(step, _judged(state), findings, baseline)
     _judge_failure(step, state, baseline)
     _keep(step, state, findings.states != () or state.phase not in ("Running", "Succeeded"), findings.due)
 
@@ -235,12 +168,22 @@ def _histories(step: Step, state: PodState) -> dict[str, ContainerHistory]:
     return {row.container: row for row in step.draft.histories.by("uid", state.uid)}
 
 
+def _judged(state: PodState) -> Judged:
+    """What the pod tells of: a container that is not shown (`containerStatuses: null`) is unknown, not healthy."""
+    shown: frozenset[str] | None = None
+    if state.pod is not None and state.phase != "Succeeded":
+        status = state.pod.status
+        statuses = (*(status.init_container_statuses or ()), *(status.container_statuses or ()))
+        shown = frozenset(one.name for one in statuses)
+    return Judged(state.uid, state.workload, shown)
+
+
 def _judge_failure(step: Step, state: PodState, baseline: judging.Baseline = judging.NO_BASELINE) -> None:
     if state.failed_at is None or state.pod is None or step.at >= state.failed_at + failures.FORGOTTEN_AFTER:
         return
     about = _about(step, state, state.pod)
     signal = failures.failure(state.pod, state, about, step.siblings(state.workload), step.at)
-    judging.judge(step, state, Findings(occurrences=(signal,)), baseline)
+    judging.judge(step, _judged(state), Findings(occurrences=(signal,)), baseline)
     if signal.ready_pods >= signal.ready_pods_before:
         _made_good(step, state.uid)
 
@@ -268,7 +211,7 @@ def wake(step: Step, uid: str) -> None:
         return
     states, due = present(state.pod, _about(step, state, state.pod), _histories(step, state), step.at)
     if not state.leaving:
-        judging.judge(step, state, Findings(states=states), judging.NO_BASELINE)
+        judging.judge(step, _judged(state), Findings(states=states), judging.NO_BASELINE)
         _judge_failure(step, state)
     _keep(step, state, states != () or state.phase not in ("Running", "Succeeded"), due)
 

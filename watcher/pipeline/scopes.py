@@ -1,0 +1,88 @@
+"""Scopes: processes that begin, lists that begin and end, streams that may not be read or are not heard of.
+
+A list is judged as a whole when it is complete; then what it did not hold is gone. Until every scope has been listed
+in this process nothing is judged and no timer runs (`handle`'s gate).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from watcher.model.observations import Forbidden, Scope, Started, StreamHealth, Synced
+from watcher.model.state import EndReason, ScopeState
+from watcher.pipeline import judging, objects, pods
+from watcher.pipeline.core import Step, begun
+from watcher.pipeline.settling import leave_lost_groups
+
+
+def started(step: Step, one: Started) -> None:
+    """A new process: every scope has to be listed again, and those no longer watched are forgotten."""
+    draft = step.draft
+    draft.meta = msgspec.structs.replace(draft.meta, down_since=one.since)
+    wanted = set(one.scopes)
+    for state in list(draft.scopes.all()):
+        if wanted and state.scope not in wanted:
+            draft.scopes.drop(state.scope)
+        elif not wanted:
+            draft.scopes.put(state.scope, ScopeState(scope=state.scope, known=state.known, forbidden=True))
+    for scope in one.scopes:
+        known = draft.scopes.get(scope)
+        draft.scopes.put(scope, ScopeState(scope=scope, known=known is not None and known.known))
+    _close_unwatched(step, {scope.namespace for scope in wanted})
+    leave_lost_groups(step)
+    _ask_again(step)
+
+
+def _ask_again(step: Step) -> None:
+    """A request for evidence is not stored: what an earlier process asked for and never got is asked for anew."""
+    waiting = (a for a in step.draft.alerts.all() if a.evidence_asked is not None and a.evidence is None)
+    for alert in sorted(waiting, key=lambda alert: alert.key):
+        if alert.ends_at is None:
+            step.touch(msgspec.structs.replace(alert, evidence_asked=None))
+
+
+def _close_unwatched(step: Step, namespaces: set[str]) -> None:
+    """Close what no rule judges any more, and what lies outside of what is watched now (`""`: everything)."""
+    draft = step.draft
+    everything = not namespaces or "" in namespaces
+    for member in sorted(draft.members.all(), key=lambda member: member.key):
+        if member.key.rule not in step.core.by_rule:
+            judging.close(step, member, EndReason.RULE_REMOVED)
+        elif not everything and member.key.subject.namespace not in namespaces:
+            judging.close(step, member, EndReason.OUT_OF_SCOPE)
+    for row in [] if everything else list(draft.histories.all()):
+        if row.namespace not in namespaces:
+            draft.histories.drop((row.uid, row.container))
+
+
+def forbidden(step: Step, one: Forbidden) -> None:
+    state = step.scope(one.scope)
+    step.draft.scopes.put(one.scope, msgspec.structs.replace(state, forbidden=True, listing=False))
+
+
+def listing(step: Step, scope: Scope) -> None:
+    state = step.scope(scope)
+    step.draft.scopes.put(scope, begun(state))
+
+
+def synced(step: Step, one: Synced) -> None:
+    """The list is complete: judge it as a whole, and close what it does not hold."""
+    if not step.scope(one.scope).listing:
+        listing(step, one.scope)
+    draft = step.draft
+    scope = step.scope(one.scope)
+    if one.scope.kind == "Pod":
+        pods.listed(step, scope, complete=one.complete)
+    else:
+        objects.listed(step, scope, complete=one.complete)
+    draft.scopes.put(one.scope, msgspec.structs.replace(scope, listing=False, synced=True, known=True))
+    rules = tuple(sorted({*draft.meta.rules, *step.core.by_rule}))
+    waiting = any(state.awaited for state in draft.scopes.all())
+    if rules != draft.meta.rules and not waiting:
+        draft.meta = msgspec.structs.replace(draft.meta, rules=rules)
+
+
+def health(step: Step, one: StreamHealth) -> None:
+    """A stream is stale, or is heard again: what it shows was not seen meanwhile."""
+    state = step.scope(one.scope)
+    step.draft.scopes.put(one.scope, msgspec.structs.replace(state, stale_since=one.stale_since))
