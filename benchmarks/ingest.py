@@ -96,6 +96,14 @@ class Counting:
         self._batch: list[Input] = []
 
     async def put(self, observation: Input) -> None:
+        self.offer(observation)
+        if isinstance(observation, Synced):
+            await asyncio.sleep(0)  # the list is measured here, before the watch begins
+
+    async def room(self) -> None:
+        """At once: it is never full."""
+
+    def offer(self, observation: Input) -> bool:
         self._batch.append(observation)
         if isinstance(observation, PodSeen) and observation.event is not EventType.LISTED:
             self.left -= 1
@@ -105,9 +113,9 @@ class Counting:
             self._batch = []
         if isinstance(observation, Synced):
             self.synced.set()
-            await asyncio.sleep(0)  # the list is measured here, before the watch begins
         if self.left == 0:
             self.done.set()
+        return True
 
 
 def nothing(_: list[Input]) -> None:

@@ -27,7 +27,11 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never jump."""
+        """Seconds of the machine that never jump: for waiting times."""
+        ...
+
+    def steady(self) -> float:
+        """Seconds of this clock that have passed since some moment: they never jump, whatever `now` is set to."""
         ...
 
 
@@ -35,7 +39,17 @@ class Intake(Protocol):
     """Where sources put what they saw. The writer stamps it (`at`) when it takes it off the queue."""
 
     async def put(self, observation: Input) -> None:
-        """Waits while the queue is full."""
+        """Everything but watch events. An object waits while the queue is full, nothing else does."""
+        ...
+
+    def offer(self, observation: Input) -> bool:
+        """For watch events: take it at once, in the place of an older one about the same object where that loses
+        nothing. False: the queue is full of other things, nothing was taken; wait for `room` and offer it again.
+        """
+        ...
+
+    async def room(self) -> None:
+        """Wait until the queue is at most half full."""
         ...
 
 

@@ -107,13 +107,21 @@ def pod(name: str = "web-1", *statuses: ContainerStatus, init: tuple[ContainerSt
             reason=fields.get("reason", ""),
             message=fields.get("message", ""),
             conditions=[
-                Condition(type="Ready", status="True" if ready else "False", last_transition_time=_moment(fields)),
+                Condition(
+                    type="Ready", status="True" if ready else "False", last_transition_time=_turned(fields, ready)
+                ),
                 *fields.get("conditions", ()),
             ],
             container_statuses=list(statuses) if not fields.get("no_statuses") else None,
             init_container_statuses=list(init) or None,
         ),
     )
+
+
+def _turned(fields: dict[str, Any], ready: bool) -> datetime | None:
+    """A pod that runs and is not ready tells since when only where a story says so (`changed`)."""
+    waits = not ready and fields.get("phase", "Running") == "Running" and "changed" not in fields
+    return None if waits else _moment(fields)
 
 
 def _moment(fields: dict[str, Any]) -> datetime:

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from watcher.engine.dispatch import Dispatcher
+from watcher.engine.heartbeat import HeartbeatStats
 from watcher.engine.queue import IntakeQueue
 from watcher.engine.writer import Writer
 from watcher.ports import Clock
 from watcher.source.streams import StreamStats
 
 
-def service_metrics(
-    writer: Writer, dispatcher: Dispatcher, queue: IntakeQueue, streams: Sequence[StreamStats], clock: Clock
-) -> Iterator[Metric]:
-    yield from _writer(writer, queue)
-    yield from _deliveries(dispatcher, clock)
-    yield from _streams(streams, clock)
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Whose counters are shown."""
+
+    writer: Writer
+    dispatcher: Dispatcher
+    queue: IntakeQueue
+    clock: Clock
+    streams: Sequence[StreamStats] = ()
+    heartbeat: HeartbeatStats = field(default_factory=HeartbeatStats)
+    began: float = 0.0
+    """Monotonic seconds when the process began to watch."""
+
+
+def service_metrics(parts: Parts) -> Iterator[Metric]:
+    yield from _writer(parts.writer, parts.queue)
+    yield from _deliveries(parts.dispatcher, parts.clock)
+    yield from _streams(parts)
+    yield from _heartbeat(parts.heartbeat)
 
 
 def _writer(writer: Writer, queue: IntakeQueue) -> Iterator[Metric]:
@@ -29,7 +44,17 @@ def _writer(writer: Writer, queue: IntakeQueue) -> Iterator[Metric]:
     )
     yield CounterMetricFamily("watcher_commits", "Transactions committed.", value=stats.commits)
     yield GaugeMetricFamily("watcher_intake_queue_length", "Observations that wait for the writer.", value=len(queue))
+    yield CounterMetricFamily(
+        "watcher_queue_coalesced", "Observations that took the place of an older one.", value=queue.coalesced
+    )
+    yield CounterMetricFamily(
+        "watcher_queue_refused", "Times that a source waited, as the queue was full.", value=queue.refused
+    )
     yield GaugeMetricFamily("watcher_store_up", "1 while the store answers.", value=0 if stats.store_failing else 1)
+    yield GaugeMetricFamily(
+        "watcher_clock_behind_seconds", "How far the machine's clock was set back.", value=stats.clock_behind_seconds
+    )
+    yield CounterMetricFamily("watcher_clock_jumps", "Jumps of the machine's clock.", value=stats.clock_jumps)
     alerts = sum(1 for alert in writer.view.alerts.rows.values() if alert.ends_at is None)
     yield GaugeMetricFamily("watcher_alerts_firing", "Alerts that fire.", value=alerts)
     yield GaugeMetricFamily("watcher_pods", "Pods in memory.", value=len(writer.view.pods.rows))
@@ -54,21 +79,41 @@ def _deliveries(dispatcher: Dispatcher, clock: Clock) -> Iterator[Metric]:
     yield GaugeMetricFamily("watcher_outbox_oldest_seconds", "Age of the oldest undelivered message.", value=age)
 
 
-def _streams(streams: Sequence[StreamStats], clock: Clock) -> Iterator[Metric]:
+def _streams(parts: Parts) -> Iterator[Metric]:
     labels = ["kind", "namespace"]
     synced = GaugeMetricFamily("watcher_stream_synced", "1 once a list is complete.", labels=labels)
-    silent = GaugeMetricFamily("watcher_stream_silent_seconds", "Time since a stream was last heard.", labels=labels)
+    forbidden = GaugeMetricFamily("watcher_stream_forbidden", "1 while it may not be read (403).", labels=labels)
+    stale = GaugeMetricFamily("watcher_stream_stale_seconds", "Time since a stream was last heard.", labels=labels)
     events = CounterMetricFamily("watcher_stream_events", "Objects delivered by a stream.", labels=labels)
     errors = CounterMetricFamily("watcher_stream_errors", "Failures of a stream.", labels=[*labels, "error"])
     skipped = CounterMetricFamily("watcher_stream_skipped", "Lines left out.", labels=[*labels, "reason"])
-    for stats in streams:
+    offset = GaugeMetricFamily(
+        "watcher_server_clock_offset_seconds", "How far the API server's clock is ahead of ours.", labels=labels
+    )
+    now = parts.clock.monotonic()
+    for stats in parts.streams:
         name = [stats.scope.kind, stats.scope.namespace]
         synced.add_metric(name, stats.synced)
+        forbidden.add_metric(name, stats.forbidden)
         events.add_metric(name, stats.events)
-        if stats.last_heard is not None:
-            silent.add_metric(name, clock.monotonic() - stats.last_heard)
+        stale.add_metric(name, now - (parts.began if stats.last_heard is None else stats.last_heard))
+        if stats.server_offset is not None:
+            offset.add_metric(name, stats.server_offset)
         for error, count in sorted(stats.errors.items()):
             errors.add_metric([*name, error], count)
         for reason, count in sorted(stats.skipped.items()):
             skipped.add_metric([*name, reason], count)
-    yield from (synced, silent, events, errors, skipped)
+    yield from (synced, forbidden, stale, offset, events, errors, skipped)
+
+
+def _heartbeat(stats: HeartbeatStats) -> Iterator[Metric]:
+    yield CounterMetricFamily("watcher_heartbeat_calls", "Calls of the heartbeat URL.", value=stats.calls)
+    yield CounterMetricFamily("watcher_heartbeat_failures", "Calls that were not answered well.", value=stats.failures)
+    yield CounterMetricFamily(
+        "watcher_heartbeat_withheld", "Minutes without a call, as something is not alive.", value=stats.withheld
+    )
+    yield GaugeMetricFamily(
+        "watcher_heartbeat_last_success_timestamp_seconds",
+        "When a call was last answered; 0: never.",
+        value=stats.last_success or 0.0,
+    )

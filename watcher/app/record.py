@@ -6,13 +6,11 @@ import asyncio
 import signal
 from pathlib import Path
 
+from watcher.app.watching import Watching
 from watcher.engine.clock import SystemClock
-from watcher.model.observations import Scope
 from watcher.settings.records import Settings
 from watcher.source.client import connect
-from watcher.source.kube import ListWatch
 from watcher.source.recording import RecordingIntake, RecordingWriter
-from watcher.source.streams import StreamSettings
 
 
 async def record_cluster(settings: Settings, output: Path, kubeconfig: str | None) -> int:
@@ -24,11 +22,10 @@ async def record_cluster(settings: Settings, output: Path, kubeconfig: str | Non
     clock = SystemClock()
     client = await connect(clock, kubeconfig)
     intake = RecordingIntake(RecordingWriter(output, cluster=settings.cluster), clock)
-    stream = StreamSettings(exclude_namespaces=settings.watch.exclude_namespaces)
-    scopes = [Scope(kind="Pod", namespace=name) for name in settings.watch.namespaces or ("",)]
+    watching = Watching(client, settings, intake, clock)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(ListWatch(client, scope, intake, clock, stream).run()) for scope in scopes]
+            tasks = [group.create_task(loop, name=name) for name, loop in watching.loops()]
             await stop.wait()
             for task in tasks:
                 task.cancel()

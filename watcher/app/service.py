@@ -13,9 +13,11 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -23,13 +25,18 @@ import uvicorn
 from prometheus_client.core import Metric
 
 from watcher.api.app import Readiness, make_app
-from watcher.app.metrics import service_metrics
+from watcher.app import access
+from watcher.app.metrics import Parts, service_metrics
+from watcher.app.watching import Watching, scopes
 from watcher.deliver.factory import make_sender
-from watcher.engine.clock import SystemClock
+from watcher.deliver.heartbeat import HeartbeatUrl
+from watcher.engine.clock import SteadyClock, SystemClock
 from watcher.engine.dispatch import LEASE, Dispatcher, Name
 from watcher.engine.evidence import EvidenceLoop
+from watcher.engine.heartbeat import Heartbeat
 from watcher.engine.queue import IntakeQueue
 from watcher.engine.retention import Retention
+from watcher.engine.vitals import Writing, undelivered, words
 from watcher.engine.writer import Writer
 from watcher.model.changes import Changes
 from watcher.model.observations import Scope, Started
@@ -39,9 +46,7 @@ from watcher.settings.records import Settings
 from watcher.settings.shipped import directory
 from watcher.source.client import KubeClient, connect
 from watcher.source.evidence import KubeEvidence
-from watcher.source.kube import ListWatch
 from watcher.source.recording import RecordingWriter
-from watcher.source.streams import StreamSettings
 from watcher.store.sql import SqlStore
 
 log = logging.getLogger("watcher.app")
@@ -69,37 +74,50 @@ class Service:
     def __init__(self, settings: Settings, options: RunOptions, store: SqlStore) -> None:
         self.settings = settings
         self.options = options
+        self.clock = SteadyClock(options.clock)
         self.store = store
         self.queue = IntakeQueue()
-        self.streams: list[ListWatch] = []
+        self.watching: Watching | None = None
         self.evidence: EvidenceLoop | None = None
+        self.heartbeat: Heartbeat | None = None
         self.recording: RecordingWriter | None = None
         self.dispatcher: Dispatcher
         self.writer: Writer
+        self.writing: Writing
+        self._began = self.clock.monotonic()
 
     async def load(self, senders: dict[Name, Sender]) -> None:
         """Take up what an earlier process left, and tell the core that a new one begins."""
-        clock = self.options.clock
+        clock = self.clock
         view, since = await self.store.load()
         self.dispatcher = Dispatcher(senders, self.store, self.queue, clock)
         self.dispatcher.resume(view.outbox.rows.values())
         self.writer = Writer(core_of(self.settings), view, self.store, clock, self.queue, self._hand_on)
+        self.writing = Writing(self.writer, self.queue, clock)
         if self.settings.record:
             self.recording = RecordingWriter(Path(self.settings.record), cluster=self.settings.cluster)
             self.writer.record = self.recording.write
         await self.queue.put(Started(at=clock.now(), since=since, scopes=self.scopes()))
 
     def scopes(self) -> tuple[Scope, ...]:
-        if not self.options.watch:
-            return ()
-        namespaces = self.settings.watch.namespaces or ("",)
-        return tuple(Scope(kind="Pod", namespace=namespace) for namespace in namespaces)
+        return scopes(self.settings.watch) if self.options.watch else ()
 
     def watch(self, client: KubeClient) -> None:
-        clock = self.options.clock
-        stream = StreamSettings(exclude_namespaces=self.settings.watch.exclude_namespaces)
-        self.streams = [ListWatch(client, scope, self.queue, clock, stream) for scope in self.scopes()]
-        self.evidence = EvidenceLoop(KubeEvidence(client), self.queue, clock)
+        clock = self.clock
+        self.watching = Watching(client, self.settings, self.queue, clock)
+        self.evidence = EvidenceLoop(KubeEvidence(client, clock), self.queue, clock)
+
+    def loops(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        """(name, loop) of what brings something in, or looks after something: what ends first at a stop."""
+        if self.watching is not None:
+            yield from self.watching.loops()
+            yield "access", access.report(self.watching.stats, self.settings.watch.namespaces)
+        keep = self.settings.store.retention
+        yield "retention", Retention(self.store, self.clock, keep).run()
+        if self.evidence is not None:
+            yield "evidence", self.evidence.run()
+        if self.heartbeat is not None:
+            yield "heartbeat", self.heartbeat.run()
 
     def _hand_on(self, changes: Changes) -> None:
         self.dispatcher.committed(changes.outbox)
@@ -107,22 +125,30 @@ class Service:
             self.evidence.ask(changes.fetch)
 
     def readiness(self) -> Readiness:
-        waiting = []
-        if self.writer.stats.store_failing:
-            waiting.append("the store does not answer")
-        detail = []
-        for stream in self.streams:
-            place = stream.stats.scope.namespace or "the cluster"
-            if stream.stats.forbidden:
-                detail.append(f"pods of {place} may not be read (403)")
-            elif not stream.stats.synced:
-                waiting.append(f"pods of {place} have not been listed yet")
-        return Readiness(waiting=tuple(waiting), detail=tuple(detail))
+        waiting = ["the store does not answer"] if self.writer.stats.store_failing else []
+        if self.watching is None:
+            return Readiness(waiting=tuple(waiting))
+        waiting += [f"{words(scope)} have not been listed yet" for scope in self.watching.unlisted()]
+        return Readiness(waiting=tuple(waiting), detail=tuple(self.watching.degraded()))
+
+    def vital(self) -> tuple[str, ...]:
+        """Why Watcher does not do its work; nothing when it does: then the heartbeat goes."""
+        sources = self.watching.silent() if self.watching is not None else []
+        own = [self.writing.trouble(), undelivered(self.dispatcher, self.clock)]
+        return (*sources, *(trouble for trouble in own if trouble))
 
     def metrics(self) -> Iterable[Metric]:
-        return service_metrics(
-            self.writer, self.dispatcher, self.queue, [stream.stats for stream in self.streams], self.options.clock
+        parts = Parts(
+            writer=self.writer,
+            dispatcher=self.dispatcher,
+            queue=self.queue,
+            clock=self.clock,
+            streams=self.watching.stats if self.watching is not None else (),
+            began=self._began,
         )
+        if self.heartbeat is not None:
+            parts = replace(parts, heartbeat=self.heartbeat.stats)
+        return service_metrics(parts)
 
 
 async def run(settings: Settings, options: RunOptions) -> int:
@@ -164,9 +190,11 @@ async def assembled(settings: Settings, options: RunOptions) -> AsyncIterator[Se
         if service.recording is not None:
             stack.callback(service.recording.close)
         if options.watch:
-            client = await connect(options.clock, options.kubeconfig)
+            client = await connect(service.clock, options.kubeconfig)
             stack.push_async_callback(client.close)
             service.watch(client)
+        if settings.heartbeat_url is not None:
+            service.heartbeat = Heartbeat(HeartbeatUrl(session, settings.heartbeat_url), service.vital, service.clock)
         yield service
 
 
@@ -177,11 +205,7 @@ async def _serve(service: Service, listener: socket.socket, stop: asyncio.Event)
         web = group.create_task(server.serve(sockets=[listener]), name="http")
         writer = group.create_task(service.writer.run(), name="writer")
         senders = group.create_task(service.dispatcher.run(), name="dispatcher")
-        sources = [group.create_task(stream.run(), name="watch") for stream in service.streams]
-        keep = service.settings.store.retention
-        sources.append(group.create_task(Retention(service.store, service.options.clock, keep).run(), name="retention"))
-        if service.evidence is not None:
-            sources.append(group.create_task(service.evidence.run(), name="evidence"))
+        sources = [group.create_task(loop, name=name) for name, loop in service.loops()]
         await stop.wait()
         log.info("stopping", extra={"event": "service.stopping"})
         await _ended(sources)

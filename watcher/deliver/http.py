@@ -1,4 +1,4 @@
-"""One POST and its answer, translated: what went wrong on the way becomes an outcome, never an exception."""
+"""One request and its answer, translated: what went wrong on the way becomes an outcome, never an exception."""
 
 from __future__ import annotations
 
@@ -23,11 +23,30 @@ _MAX_ANSWER: Final = 64 * 1024
 async def post(
     session: aiohttp.ClientSession, url: Secret, body: bytes, headers: Mapping[str, str], timeout: timedelta = TIMEOUT
 ) -> Answer | TryLater | GiveUp:
-    """POST JSON. No reason holds the address: its path or query may be the token."""
-    sent = {"Content-Type": "application/json", "User-Agent": USER_AGENT, **headers}
+    """POST JSON."""
+    return await _ask(session, "POST", url, body, {"Content-Type": "application/json", **headers}, timeout)
+
+
+async def get(session: aiohttp.ClientSession, url: Secret) -> Answer | TryLater | GiveUp:
+    """GET, for the sake of the call."""
+    return await _ask(session, "GET", url, None, {}, TIMEOUT)
+
+
+async def _ask(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: Secret,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    timeout: timedelta,
+) -> Answer | TryLater | GiveUp:
+    """No redirect is followed. No reason holds the address: its path or query may be the token."""
+    sent = {"User-Agent": USER_AGENT, **headers}
     limit = aiohttp.ClientTimeout(total=timeout.total_seconds())
     try:
-        async with session.post(url.value, data=body, headers=sent, timeout=limit, allow_redirects=False) as response:
+        async with session.request(
+            method, url.value, data=body, headers=sent, timeout=limit, allow_redirects=False
+        ) as response:
             return Answer(
                 status=response.status,
                 headers={key.lower(): value for key, value in response.headers.items()},

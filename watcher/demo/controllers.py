@@ -53,8 +53,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def template(self, labels: dict[str, str]) -> JsonObject:
         """As in a controller's spec.template."""
-        containers = [container.spec() for container in self.containers if container.kind == "app"]
-        return {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+        apps = [container.spec() for container in self.containers if container.kind == "app"]
+        inits = [container.spec() for container in self.containers if container.kind != "app"]
+        metadata: JsonObject = {"labels": labels}
+        if self.annotations:
+            metadata["annotations"] = self.annotations
+        return {"metadata": metadata, "spec": ({"initContainers": inits} if inits else {}) | {"containers": apps}}
 
 
 class Workload:
@@ -211,6 +215,7 @@ class ReplicaSet:
     def __init__(self, owner: Deployment, plan: Plan, number: int) -> None:
         cluster = owner.world.cluster
         self.plan = plan
+        self.number = number
         self.hash = template_hash(cluster.seed, owner.namespace, owner.name, str(number))
         self.name = f"{owner.name}-{self.hash}"
         self.uid = cluster.new_uid("ReplicaSet", owner.namespace, self.name)
@@ -310,8 +315,10 @@ class Deployment(Workload):
             self.note("ScalingReplicaSet", text)
         one.written = status
         item = self.described("ReplicaSet", one.name, one.uid, {"replicas": wanted}, status)
-        item["spec"]["template"] = one.plan.template(self.labels() | {"pod-template-hash": one.hash})
-        item["metadata"]["labels"] = self.labels() | {"pod-template-hash": one.hash}
+        labels = self.labels() | {"pod-template-hash": one.hash}
+        item["spec"]["selector"]["matchLabels"]["pod-template-hash"] = one.hash
+        item["spec"]["template"] = one.plan.template(labels)
+        item["metadata"] |= {"labels": labels, "annotations": {"deployment.kubernetes.io/revision": str(one.number)}}
         item["metadata"]["ownerReferences"] = [self.reference()]
         if self.title in self.world.workloads:
             self.world.cluster.put(item)

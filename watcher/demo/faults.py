@@ -88,6 +88,10 @@ class Rewind(Lasting, frozen=True, kw_only=True, tag="rewind"):
     by: int = 100
 
 
+class EmptyWatch(Lasting, frozen=True, kw_only=True, tag="empty_watch"):
+    """Watches are answered 200 and end at once, without an event, as those of an API server that shuts down."""
+
+
 class DropWatches(Scoped, frozen=True, kw_only=True, tag="drop_watches"):
     """End every open watch: clean EOF, or RST when `abrupt`."""
 
@@ -133,6 +137,14 @@ class BigEvent(Scoped, frozen=True, kw_only=True, tag="big_event"):
     bytes: int = 1_000_000
 
 
+class InitialEnd(Scoped, frozen=True, kw_only=True, tag="initial_end"):
+    """Send the bookmark that ends a list made by a watch (`k8s.io/initial-events-end`), asked for or not."""
+
+
+class RepeatAdded(Scoped, frozen=True, kw_only=True, tag="repeat_added"):
+    """Send an ADDED event of an object that was sent before, as it is now."""
+
+
 class OldEvent(Scoped, frozen=True, kw_only=True, tag="old_event"):
     """Send the oldest event of the history again: resourceVersions go backwards."""
 
@@ -153,12 +165,11 @@ class Clear(msgspec.Struct, frozen=True, kw_only=True, tag_field="fault", tag="c
     """End every lasting fault, and every stall."""
 
 
-RequestFault = Fail | Unauthorized | Reset | Hang | Slow
+RequestFault = Fail | Unauthorized | Reset | Hang | Slow | EmptyWatch
 ListFault = NullItems | MalformedItem | PaddedItem | Rewind
 LastingFault = RequestFault | ListFault
-InstantFault = (
-    DropWatches | Stall | CutLine | GarbageLine | UnknownEvent | MalformedEvent | ErrorEvent | BigEvent | OldEvent
-)
+_Line = GarbageLine | UnknownEvent | MalformedEvent | BigEvent
+InstantFault = DropWatches | Stall | CutLine | _Line | ErrorEvent | InitialEnd | RepeatAdded | OldEvent
 Fault = LastingFault | InstantFault | ForgetHistory | SetBookmarks | Clear
 
 
@@ -194,6 +205,8 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     """Wait for it, then answer."""
     delay: float = 0.0
     bytes_per_second: float = 0.0
+    ends: bool = False
+    """A watch ends as soon as it has begun."""
 
 
 class Faults:
@@ -243,6 +256,7 @@ class Faults:
             error=error,
             reset=any(isinstance(active.fault, Reset) for active in found),
             hang=next((active.cleared for active in found if isinstance(active.fault, Hang)), None),
+            ends=any(isinstance(active.fault, EmptyWatch) for active in found),
             delay=sum(fault.delay for fault in slow),
             bytes_per_second=max((fault.bytes_per_second for fault in slow), default=0.0),
         )
@@ -293,6 +307,10 @@ def _act(watch: Watch, fault: InstantFault) -> None:
         watch.cut_line()
     elif isinstance(fault, OldEvent):
         watch.replay_oldest()
+    elif isinstance(fault, RepeatAdded):
+        watch.repeat_added()
+    elif isinstance(fault, InitialEnd):
+        watch.initial_end()
     elif isinstance(fault, ErrorEvent):
         status = failure(fault.status, _REASONS.get(fault.status, "Unknown"), fault.message)
         watch.inject(event_line("ERROR", msgspec.json.encode(status)))
@@ -301,7 +319,7 @@ def _act(watch: Watch, fault: InstantFault) -> None:
         watch.inject(_line(fault, resource.kind))
 
 
-def _line(fault: GarbageLine | UnknownEvent | MalformedEvent | BigEvent, kind: str) -> bytes:
+def _line(fault: _Line, kind: str) -> bytes:
     if isinstance(fault, GarbageLine):
         return fault.text.encode() + b"\n"
     if isinstance(fault, MalformedEvent):

@@ -59,6 +59,7 @@ RESOURCES: tuple[Resource, ...] = (
     Resource(kind="ReplicaSet", plural="replicasets", group="apps", short_names=("rs",), categories=_ALL),
     Resource(kind="StatefulSet", plural="statefulsets", group="apps", short_names=("sts",), categories=_ALL),
     Resource(kind="DaemonSet", plural="daemonsets", group="apps", short_names=("ds",), categories=_ALL),
+    Resource(kind="ControllerRevision", plural="controllerrevisions", group="apps"),
     Resource(kind="Job", plural="jobs", group="batch", categories=_ALL),
     Resource(kind="CronJob", plural="cronjobs", group="batch", short_names=("cj",), categories=_ALL),
     Resource(kind="Lease", plural="leases", group="coordination.k8s.io"),

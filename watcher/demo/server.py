@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import web
 
 from watcher.demo.access import Access, Asked
-from watcher.demo.faults import Faults, decode_fault
+from watcher.demo.faults import Faults, Trouble, decode_fault
 from watcher.demo.forms import Form, negotiate, one_document
 from watcher.demo.lists import list_bytes
 from watcher.demo.model import Cluster
@@ -40,7 +40,7 @@ from watcher.demo.status import (
     unsupported_media_type,
 )
 from watcher.demo.trouble import endure
-from watcher.demo.watch import Watch, WatchOptions, parse_watch, refuse_watch, write_slowly
+from watcher.demo.watch import Watch, WatchOptions, empty_watch, parse_watch, refuse_watch, write_slowly
 from watcher.demo.writes import Writes
 
 _JSON = "application/json"
@@ -115,7 +115,7 @@ class ApiServer:
             trouble = self.faults.on_request(verb, resource, namespace)
             if await endure(request, trouble):
                 return web.Response()
-            response = await self._answer(request, verb, target, trouble.bytes_per_second)
+            response = await self._answer(request, verb, target, trouble)
             if trouble.bytes_per_second and isinstance(response, web.Response):
                 return await _send_slowly(request, response, trouble.bytes_per_second)
             return response
@@ -139,7 +139,9 @@ class ApiServer:
             )
         )
 
-    async def _answer(self, request: web.Request, verb: str, target: Target | None, rate: float) -> web.StreamResponse:
+    async def _answer(
+        self, request: web.Request, verb: str, target: Target | None, trouble: Trouble
+    ) -> web.StreamResponse:
         if target is None:
             return await self._no_resource(request)
         self.access.authorize(_asked(verb, target))
@@ -149,7 +151,7 @@ class ApiServer:
             return await self._write(request, verb, target)
         form = negotiate(request.headers.get("Accept", ""), request.query.get("includeObject", ""))
         if verb == "watch":
-            return await self._watch(request, target, form, rate)
+            return await self._watch(request, target, form, trouble)
         if verb == "list":
             twist = self.faults.twist_list(target.resource.plural, target.namespace)
             return _json_bytes(list_bytes(self.cluster, target, request.query, form, twist))
@@ -158,14 +160,16 @@ class ApiServer:
             raise not_found(target.resource, target.name)
         return _json_bytes(one_document(form, stored, self.cluster.timeline.now()))
 
-    async def _watch(self, request: web.Request, target: Target, form: Form, rate: float) -> web.StreamResponse:
+    async def _watch(self, request: web.Request, target: Target, form: Form, trouble: Trouble) -> web.StreamResponse:
         asked = parse_watch(target, request.query, form, self.watch_options)
-        watch = Watch(self.cluster, asked, self.watch_options, rate)
+        watch = Watch(self.cluster, asked, self.watch_options, trouble.bytes_per_second)
         error = watch.begin()
         if error is not None:
             if self.watch_options.expired_as_http:
                 raise error
             return await refuse_watch(request, error)
+        if trouble.ends:
+            return await empty_watch(request)
         self.watches.add(watch)
         try:
             return await watch.run(request)

@@ -1,4 +1,4 @@
-"""StatefulSets, DaemonSets and bare pods."""
+"""StatefulSets and DaemonSets, with the ControllerRevisions that they keep of their templates; and bare pods."""
 
 from __future__ import annotations
 
@@ -8,8 +8,55 @@ from watcher.demo.names import template_hash
 from watcher.demo.resources import JsonObject
 from watcher.demo.world import World
 
+_REVISION = "ControllerRevision"
 
-class StatefulSet(Workload):
+
+class RevisionedWorkload(Workload):
+    """Keeps each template it had as a ControllerRevision, ten old ones at most (revisionHistoryLimit)."""
+
+    def write(self) -> None:
+        super().write()
+        name = self.revision_name()
+        if self.title in self.world.workloads and self.world.cluster.get(_REVISION, self.namespace, name) is None:
+            self.world.cluster.put(self._controller_revision(name))
+            self._prune()
+
+    def remove(self) -> None:
+        super().remove()
+        for name in self._own_revisions():
+            self.world.cluster.delete(_REVISION, self.namespace, name)
+
+    def revision(self) -> str:
+        return template_hash(self.world.cluster.seed, self.namespace, self.name, str(self.rollouts))
+
+    def revision_name(self) -> str:
+        return f"{self.name}-{self.revision()}"
+
+    def _controller_revision(self, name: str) -> JsonObject:
+        # history.NewControllerRevision: the template's labels, and the hash.
+        labels = self.labels() | {"controller.kubernetes.io/hash": self.revision()}
+        metadata = {"name": name, "namespace": self.namespace, "labels": labels}
+        template = {"$patch": "replace"} | self.plan.template(self.labels())
+        return {
+            "kind": _REVISION,
+            "apiVersion": "apps/v1",
+            "metadata": metadata | {"ownerReferences": [self.reference()]},
+            "data": {"spec": {"template": template}},
+            "revision": self.rollouts + 1,
+        }
+
+    def _own_revisions(self) -> list[str]:
+        """The oldest first."""
+        kept = self.world.cluster.list(_REVISION, self.namespace)
+        own = [item for item in kept if item["metadata"]["ownerReferences"][0]["uid"] == self.uid]
+        return [item["metadata"]["name"] for item in sorted(own, key=lambda item: int(item["revision"]))]
+
+    def _prune(self) -> None:
+        for name in self._own_revisions()[:-11]:
+            self.world.cluster.delete(_REVISION, self.namespace, name)
+
+
+class StatefulSet(RevisionedWorkload):
     """Pods `name-0`, `name-1`, …, made one after the other, each under the same name again when it goes.
 
     A rollout goes from the highest ordinal down and waits for each pod to be ready, so a broken one stands still
@@ -55,20 +102,17 @@ class StatefulSet(Workload):
         labels = {
             "apps.kubernetes.io/pod-index": str(ordinal),
             "statefulset.kubernetes.io/pod-name": name,
-            "controller-revision-hash": f"{self.name}-{self._revision()}",
+            "controller-revision-hash": self.revision_name(),
         }
         self.note("SuccessfulCreate", f"create Pod {name} in StatefulSet {self.name} successful")
         run = self.make_pod(name, self.plan, self.reference(), labels)
         self._revisions[run.uid] = self.rollouts
 
-    def _revision(self) -> str:
-        return template_hash(self.world.cluster.seed, self.namespace, self.name, str(self.rollouts))
-
     def status(self) -> JsonObject:
-        return super().status() | {"currentRevision": f"{self.name}-{self._revision()}"}
+        return super().status() | {"currentRevision": self.revision_name()}
 
 
-class DaemonSet(Workload):
+class DaemonSet(RevisionedWorkload):
     """One pod on every node."""
 
     kind = "DaemonSet"
@@ -94,11 +138,9 @@ class DaemonSet(Workload):
             outdated[0].delete()
 
     def _create(self, node: str) -> None:
-        revision = template_hash(self.world.cluster.seed, self.namespace, self.name, str(self.rollouts))
         self._next_node = node
-        run = self.make_pod(
-            self.new_name(self.name), self.plan, self.reference(), {"controller-revision-hash": revision}
-        )
+        labels = {"controller-revision-hash": self.revision()}
+        run = self.make_pod(self.new_name(self.name), self.plan, self.reference(), labels)
         self._wanted[run.uid] = node
         self._revisions[run.uid] = self.rollouts
 

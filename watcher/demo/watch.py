@@ -298,6 +298,16 @@ class Watch:
         changes = self._store.changes
         self.inject(changes[0].line if changes else self._some_line())
 
+    def repeat_added(self) -> None:
+        """Send the object that changed last as ADDED, once more and under the same version."""
+        known = self._store.objects.values()
+        if known:
+            self.inject(event_line("ADDED", max(known, key=lambda stored: stored.version).full()))
+
+    def initial_end(self) -> None:
+        """Send the bookmark that ends initial events."""
+        self.inject(self._bookmark(initial_end=True))
+
     def _some_line(self) -> bytes:
         current = next(iter(self._store.objects.values()), None)
         resource = self.request.target.resource
@@ -311,6 +321,14 @@ async def refuse_watch(request: web.Request, error: ApiError) -> web.StreamRespo
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
     await response.write(error_line(error.status))
+    await response.write_eof()
+    return response
+
+
+async def empty_watch(request: web.Request) -> web.StreamResponse:
+    """HTTP 200 and EOF."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
     await response.write_eof()
     return response
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from watcher.detect import images
-from watcher.detect.memory import oom_class
+from watcher.detect import images, starting
+from watcher.detect.memory import oom_kind
 from watcher.detect.pods import ContainerView, is_ending, moment, real
 from watcher.lib.durations import parse_go_duration
 from watcher.model.kube import Pod, StateTerminated, StateWaiting
@@ -79,18 +79,23 @@ def death_id(terminated: StateTerminated | None) -> str:
     return finished.isoformat() if finished is not None else terminated.reason
 
 
-def look(
-    view: ContainerView,
-    pod: Pod,
-    before: ContainerHistory | None,
-    at: datetime,
-    *,
-    first_sight: bool,
-    quiet: bool,
-) -> Look:
+class Sight(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """When and under which circumstances a pod is looked at."""
+
+    at: datetime
+    first: bool = False
+    """What it shows is the base line."""
+    quiet: bool = False
+    """What dies in it is nobody's trouble."""
+    ooms: tuple[datetime, ...] = ()
+    """When its node ran out of memory."""
+
+
+def look(view: ContainerView, pod: Pod, before: ContainerHistory | None, sight: Sight) -> Look:
     """Compare a container with what is remembered of it."""
+    at, first_sight = sight.at, sight.first
     deaths = deaths_so_far(view, pod)
-    quiet = quiet or (view.kind == "sidecar" and is_ending(pod))
+    quiet = sight.quiet or (view.kind == "sidecar" and is_ending(pod))
     described = last_death(view)
     identity = death_id(described)
     known = before.deaths if before is not None else deaths if first_sight else 0
@@ -98,7 +103,9 @@ def look(
     if new < 0:
         new = 1 if identity and before is not None and identity != before.last_id and is_dead(view) else 0
     history = _remember_image(before or _blank(view, pod), view, at)
-    if not deaths and not history.image_cause:
+    began = _not_ready_since(pod, at) if first_sight else None
+    history = _remember_start(history, view, began or at)
+    if not deaths and not history.image_cause and not history.start_reason:
         # The restart count fell to nothing (a node restarted, containers were collected): the deaths stay known.
         recent = _recent(history.recent, 0, None, at)
         return Look(history=msgspec.structs.replace(history, deaths=0, recent=recent) if recent else None)
@@ -108,7 +115,7 @@ def look(
         deaths=deaths,
         last_id=identity or history.last_id,
         recent=_recent(history.recent, new, fresh, at),
-        oom_class=oom_class(described),
+        oom_class=oom_kind(described, sight.ooms),
         failing_since=_failing_since(history, new, fresh, at),
     )
     occurred = fresh
@@ -175,6 +182,44 @@ def _remember_image(history: ContainerHistory, view: ContainerView, at: datetime
     if not history.image_cause or reason in images.UNDECIDED:
         return history
     return msgspec.structs.replace(history, image_cause="", image_text="", image_since=None)
+
+
+def _not_ready_since(pod: Pod, at: datetime) -> datetime | None:
+    """What the pod tells of how long a trouble that is seen for the first time has been there at most."""
+    ready = next((c for c in pod.status.conditions or () if c.type == "Ready" and c.status == "False"), None)
+    since = moment(ready.last_transition_time) if ready is not None else None
+    return None if since is None else min(since, at)
+
+
+def _remember_start(history: ContainerHistory, view: ContainerView, at: datetime) -> ContainerHistory:
+    """Keep a failure to start, through the back-offs that follow it, until the container runs or ends otherwise."""
+    state = view.status.state
+    reason, text = _start_failure(view)
+    if reason:
+        return msgspec.structs.replace(
+            history,
+            start_reason=reason,
+            start_text=text or history.start_text,
+            start_since=history.start_since or at,
+        )
+    undecided = state is None or (state.waiting is not None and state.waiting.reason in images.UNDECIDED)
+    if not history.start_reason or undecided:
+        return history
+    return msgspec.structs.replace(history, start_reason="", start_text="", start_since=None)
+
+
+def _start_failure(view: ContainerView) -> tuple[str, str]:
+    """(reason, text) of a container that could not be created or started; empty: it is no such failure."""
+    state = waiting(view)
+    if state is not None and state.reason in starting.WAITING:
+        return state.reason, state.message
+    death = last_death(view)
+    if death is None or death.reason not in starting.TERMINATED:
+        return "", ""
+    if state is None:
+        running = view.status.state is not None and view.status.state.running is not None
+        return ("", "") if running else (death.reason, death.message)
+    return (death.reason, death.message) if state.reason == "CrashLoopBackOff" else ("", "")
 
 
 def backoff_seconds(state: StateWaiting) -> float | None:

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from watcher.detect import evictions
+from watcher.detect.fields import container_fields, exit_signal, memory_bytes, told_text
+from watcher.detect.memory import is_eviction_for_memory
 from watcher.detect.pods import ContainerView, containers, real
-from watcher.detect.signals import exit_signal, told_text
 from watcher.model.kube import Pod, StateTerminated
-from watcher.model.signals import PodFailed
+from watcher.model.signals import OomClass, OOMKilled, PodFailed
 from watcher.model.state import PodState
 
 JOB_PATIENCE = timedelta(minutes=6)
@@ -62,6 +64,25 @@ def failure(
         later_run_succeeded=any(
             other.phase == "Succeeded" and other.created is not None and other.created > failed_at for other in others
         ),
+    )
+
+
+def eviction_for_memory(pod: Pod, about: Mapping[str, Any], failed_at: datetime) -> OOMKilled | None:
+    """An eviction because its node ran short of memory is an OOM kill of its own class."""
+    eviction = evictions.classify(pod.status.message) if pod.status.reason == "Evicted" else None
+    if eviction is None or not is_eviction_for_memory(eviction):
+        return None
+    view = next((view for view in containers(pod) if view.status.name == eviction.container), None)
+    fields = container_fields(view, about) if view is not None else {**about, "container": eviction.container}
+    return OOMKilled(
+        **fields,
+        since=failed_at,
+        id=str(about["uid"]),
+        oom_class=OomClass.EVICTED.value,
+        reason=pod.status.reason,
+        message=told_text(pod.status.message),
+        memory_limit_bytes=memory_bytes(fields.get("limits", {})),
+        memory_request_bytes=memory_bytes(fields.get("requests", {})),
     )
 
 

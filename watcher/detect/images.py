@@ -6,6 +6,10 @@ Kubernetes 1.32 ImagePullBackOff says only `Back-off pulling image "I"`). Source
 
 from __future__ import annotations
 
+import re
+
+_BACKOFF = re.compile(r'back-off pulling image (?:\\*"[^"]*"|\S+?)(?:: |\.?$)', re.IGNORECASE)
+
 REASONS = frozenset(
     {
         "ErrImagePull",
@@ -31,10 +35,16 @@ _BY_REASON = {
 _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "platform",
-        ("no match for platform", "no matching manifest", "no image found in image index for architecture"),
+        (
+            "no match for platform",
+            "no matching manifest",
+            "no image found in image index for architecture",
+            "no image found in manifest list for architecture",
+            "cannot be used on this platform",
+        ),
     ),
     ("rate_limited", ("toomanyrequests", "too many requests", "pull rate limit", "pull qps exceeded")),
-    ("disk", ("no space left on device",)),
+    ("disk", ("no space left on device", "disk quota exceeded")),
     (
         "invalid_name",
         ("couldn't parse image", "invalid reference format", "short-name resolution", "short name mode"),
@@ -54,15 +64,27 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "unauthorized",
         (
-            "failed to authorize",
             "401 unauthorized",
             "403 forbidden",
             "no basic auth credentials",
             "unauthorized:",
+            "unauthorized to access",
             "authentication required",
+            "authorization token has expired",
         ),
     ),
-    ("denied", ("pull access denied", "access to the resource is denied", "insufficient_scope", "denied:")),
+    (
+        "denied",
+        (
+            "pull access denied",
+            "access to the resource is denied",
+            "insufficient_scope",
+            "denied:",
+            "signature validation failed",
+            "signaturevalidationfailed",
+            "signature was required",
+        ),
+    ),
     (
         "not_found",
         (
@@ -82,7 +104,11 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "network is unreachable",
             "context deadline exceeded",
             "tls handshake timeout",
+            "connection timed out",
+            "client.timeout exceeded",
+            "request canceled",
             "unexpected eof",
+            '": eof',
             "context canceled",
         ),
     ),
@@ -94,11 +120,14 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "503 service unavailable",
             "504 gateway",
             "registry is unavailable",
+            "registryunavailable",
         ),
     ),
+    ("unauthorized", ("failed to authorize",)),
 )
 """First match wins. Platform stands before not_found (`no match for platform in manifest: not found`), DNS before
-network (`lookup quay.io on …: i/o timeout` is a name server that does not answer)."""
+network (`lookup quay.io on …: i/o timeout` is a name server that does not answer). `failed to authorize` stands last:
+what comes after it may be that the token's server cannot be reached."""
 
 
 def classify(reason: str, text: str) -> str:
@@ -115,8 +144,9 @@ def classify(reason: str, text: str) -> str:
 
 
 def cause_text(text: str) -> str:
-    """The part of a kubelet's text that tells the cause; empty in a back-off that has none."""
-    if text.lower().startswith("back-off pulling image"):
-        _, found, rest = text.partition(": ErrImagePull: ")
-        return rest if found else ""
-    return text
+    """The part of a kubelet's text that tells the cause; empty in a back-off that has none.
+
+    Since 1.32 a back-off goes on with the error of the last attempt, which is nearly always ErrImagePull.
+    """
+    backoff = _BACKOFF.match(text)
+    return text if backoff is None else text[backoff.end() :].removeprefix("ErrImagePull: ")

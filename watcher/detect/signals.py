@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from watcher.detect import images
+from watcher.detect import images, jvm, starting
 from watcher.detect.containers import (
-    Look,
+    Sight,
     backoff_seconds,
     death_id,
     deaths_within,
@@ -18,21 +18,22 @@ from watcher.detect.containers import (
     last_death,
     look,
     next_change,
-    ran_seconds,
     waiting,
 )
-from watcher.detect.memory import oom_class
+from watcher.detect.fields import container_fields, exit_fields, memory_bytes, told_text
+from watcher.detect.memory import is_node_oom, oom_kind
 from watcher.detect.pods import ContainerView, containers, is_quiet
-from watcher.lib.quantity import QuantityError, parse_bytes
-from watcher.lib.redact import redact
-from watcher.lib.text import clean, cut
-from watcher.model.identity import Workload
+from watcher.detect.podstates import pod_states
 from watcher.model.kube import Pod, StateTerminated
-from watcher.model.signals import AnySignal, ContainerTerminated, CrashLooping, ImagePullFailing, OOMKilled
+from watcher.model.signals import (
+    AnySignal,
+    ContainerNotStarting,
+    ContainerTerminated,
+    CrashLooping,
+    ImagePullFailing,
+    OOMKilled,
+)
 from watcher.model.state import ContainerHistory
-
-MESSAGE_LIMIT = 1000
-_FIRST_SIGNAL = 128
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -53,20 +54,21 @@ def observe(
     histories: Mapping[str, ContainerHistory],
     at: datetime,
     first_sight: bool,
+    ooms: tuple[datetime, ...] = (),
 ) -> Findings:
-    """`about`: the fields that every signal of this pod shares (`common`)."""
-    quiet = is_quiet(pod)
+    """`about`: the fields that every signal of this pod shares (`common`). `ooms`: when its node ran out of memory."""
+    sight = Sight(at=at, first=first_sight, quiet=is_quiet(pod), ooms=ooms)
     occurrences: list[AnySignal] = []
     remembered: dict[str, ContainerHistory | None] = {}
     deaths: dict[str, int] = {}
     for view in containers(pod):
         name = view.status.name
-        seen = look(view, pod, histories.get(name), at, first_sight=first_sight, quiet=quiet)
+        seen = look(view, pod, histories.get(name), sight)
         remembered[name] = seen.history
         if seen.new_deaths:
             deaths[name] = seen.new_deaths
         if seen.occurred is not None:
-            occurrences.extend(_occurrences(view, about, seen, at))
+            occurrences.extend(_occurrences(view, about, seen.occurred, oom_kind(seen.occurred, ooms), at))
     kept = {name: history for name, history in remembered.items() if history is not None}
     states, due = present(pod, about, kept, at)
     return Findings(states=states, occurrences=tuple(occurrences), histories=remembered, new_deaths=deaths, due=due)
@@ -78,7 +80,7 @@ def present(
     """The states that are true now, and when one of their windowed fields next changes."""
     if pod.status.phase in ("Succeeded", "Failed"):
         return (), None
-    states: list[AnySignal] = []
+    states: list[AnySignal] = [] if is_quiet(pod) else [*pod_states(pod, about, at)]
     dues: list[datetime] = []
     for view in containers(pod):
         history = histories.get(view.status.name)
@@ -86,6 +88,8 @@ def present(
             continue
         if history.image_cause:
             states.append(_image(view, about, history))
+        if history.start_reason:
+            states.append(_not_starting(view, about, history))
         loop = _crash_loop(view, about, history, at)
         if loop is not None:
             states.append(loop)
@@ -93,65 +97,6 @@ def present(
             if due is not None:
                 dues.append(due)
     return tuple(states), min(dues, default=None)
-
-
-def common(pod: Pod, workload: Workload, cluster: str) -> dict[str, Any]:
-    """The fields that all signals of a pod share."""
-    return {
-        "uid": pod.metadata.uid,
-        "cluster": cluster,
-        "namespace": pod.metadata.namespace,
-        "workload_kind": workload.kind,
-        "workload": workload.name,
-        "pod": pod.metadata.name,
-        "node": pod.spec.node_name,
-        "labels": pod.metadata.labels or {},
-        "annotations": pod.metadata.annotations or {},
-    }
-
-
-def _container(view: ContainerView, about: Mapping[str, Any]) -> dict[str, Any]:
-    resources = view.spec.resources
-    return {
-        **about,
-        "container": view.status.name,
-        "container_kind": view.kind,
-        "image": view.spec.image or view.status.image,
-        "restart_count": view.status.restart_count,
-        "requests": _quantities(resources.requests if resources is not None else None),
-        "limits": _quantities(resources.limits if resources is not None else None),
-    }
-
-
-def _quantities(values: dict[str, str | int | float] | None) -> dict[str, str]:
-    return {name: str(value) for name, value in (values or {}).items()}
-
-
-def told_text(text: str) -> str:
-    """Text from the cluster as it may be stored: cleaned, redacted, cut."""
-    return cut(redact(clean(text)), MESSAGE_LIMIT)
-
-
-def exit_signal(terminated: StateTerminated) -> int | None:
-    """What the runtime says, else what a code of 128 + n says. 255 is no signal."""
-    if terminated.signal:
-        return terminated.signal
-    code = terminated.exit_code
-    return code - _FIRST_SIGNAL if _FIRST_SIGNAL < code < _FIRST_SIGNAL + 65 else None
-
-
-def exit_fields(terminated: StateTerminated | None) -> dict[str, Any]:
-    """The fields of `LastExit`."""
-    if terminated is None:
-        return {}
-    return {
-        "exit_code": terminated.exit_code,
-        "exit_signal": exit_signal(terminated),
-        "reason": terminated.reason,
-        "ran_seconds": ran_seconds(terminated),
-        "message": told_text(terminated.message),
-        "container_id": terminated.container_id,
-    }
 
 
 def _crash_loop(
@@ -167,7 +112,7 @@ def _crash_loop(
     lives = [death.ran_seconds for death in recent]
     known = [life for life in lives if life is not None]
     return CrashLooping(
-        **_container(view, about),
+        **container_fields(view, about),
         **exit_fields(terminated),
         since=history.failing_since or died_at(terminated, at),
         deaths_10m=deaths_within(history, timedelta(minutes=10), at),
@@ -184,7 +129,7 @@ def _image(view: ContainerView, about: Mapping[str, Any], history: ContainerHist
     state = waiting(view)
     assert history.image_since is not None
     return ImagePullFailing(
-        **_container(view, about),
+        **container_fields(view, about),
         since=history.image_since,
         cause=history.image_cause,
         reason=state.reason if state is not None and state.reason in images.REASONS else "ImagePullBackOff",
@@ -192,32 +137,73 @@ def _image(view: ContainerView, about: Mapping[str, Any], history: ContainerHist
     )
 
 
+def _not_starting(view: ContainerView, about: Mapping[str, Any], history: ContainerHistory) -> ContainerNotStarting:
+    death = last_death(view)
+    failed = death if death is not None and death.reason in starting.TERMINATED else None
+    code = failed.exit_code if failed is not None else None
+    why = starting.classify(history.start_reason, history.start_text, code)
+    assert history.start_since is not None
+    return ContainerNotStarting(
+        **container_fields(view, about),
+        since=history.start_since,
+        cause=why.cause,
+        missing=why.missing,
+        key=why.key,
+        reason=history.start_reason,
+        message=told_text(history.start_text),
+        exit_code=code,
+        container_id=failed.container_id if failed is not None else "",
+    )
+
+
+def late_ooms(
+    pod: Pod,
+    about: Mapping[str, Any],
+    histories: Mapping[str, ContainerHistory],
+    ooms: tuple[datetime, ...],
+    at: datetime,
+) -> Findings:
+    """Deaths that turn out to be OOM kills of the node: its event came after them."""
+    found: list[AnySignal] = []
+    changed: dict[str, ContainerHistory | None] = {}
+    for view in containers(pod):
+        history, death = histories.get(view.status.name), last_death(view)
+        if history is None or history.oom_class or history.last_id != death_id(death) or not is_node_oom(death, ooms):
+            continue
+        assert death is not None
+        kind = oom_kind(death, ooms)
+        changed[view.status.name] = msgspec.structs.replace(history, oom_class=kind)
+        found.append(_oom(view, about, death, kind, at))
+    return Findings(occurrences=tuple(found), histories=changed)
+
+
 def _occurrences(
-    view: ContainerView, about: Mapping[str, Any], seen: Look, at: datetime
+    view: ContainerView, about: Mapping[str, Any], death: StateTerminated, kind: str, at: datetime
 ) -> list[ContainerTerminated | OOMKilled]:
-    terminated = seen.occurred
-    fields = {
-        **_container(view, about),
-        **exit_fields(terminated),
-        "since": died_at(terminated, at),
-        "id": death_id(terminated),
-    }
-    found: list[ContainerTerminated | OOMKilled] = [ContainerTerminated(**fields)]
-    kind = oom_class(terminated)
+    """`kind`: how it was an OOM kill, empty if it was none."""
+    found: list[ContainerTerminated | OOMKilled] = [ContainerTerminated(**_death(view, about, death, at))]
     if kind:
-        found.append(
-            OOMKilled(
-                **fields,
-                oom_class=kind,
-                memory_limit_bytes=_memory(fields["limits"]),
-                memory_request_bytes=_memory(fields["requests"]),
-            )
-        )
+        found.append(_oom(view, about, death, kind, at))
     return found
 
 
-def _memory(quantities: Mapping[str, str]) -> int | None:
-    try:
-        return parse_bytes(quantities["memory"]) if "memory" in quantities else None
-    except QuantityError:
-        return None
+def _oom(view: ContainerView, about: Mapping[str, Any], death: StateTerminated, kind: str, at: datetime) -> OOMKilled:
+    fields = _death(view, about, death, at)
+    limit = memory_bytes(fields["limits"])
+    heap = jvm.heap(view.spec, limit)
+    return OOMKilled(
+        **fields,
+        oom_class=kind,
+        heap=told_text(heap.words) if heap is not None else "",
+        memory_limit_bytes=limit,
+        memory_request_bytes=memory_bytes(fields["requests"]),
+    )
+
+
+def _death(view: ContainerView, about: Mapping[str, Any], death: StateTerminated, at: datetime) -> dict[str, Any]:
+    return {
+        **container_fields(view, about),
+        **exit_fields(death),
+        "since": died_at(death, at),
+        "id": death_id(death),
+    }

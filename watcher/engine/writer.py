@@ -2,7 +2,8 @@
 
 Everything that changes state passes here, one batch at a time: watch events, evidence, outcomes of deliveries. An
 input is stamped as it is taken off the queue; that stream is what `record` writes, and a replay of it gives the very
-same decisions. The store is asked again until it answers: until then intake waits in its bounded queue.
+same decisions. A clock that jumped is an input too, the first of its batch. The store is asked again until it answers:
+until then intake waits in its bounded queue.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from datetime import datetime, timedelta
 import msgspec
 import tenacity
 
+from watcher.engine.clock import SteadyClock
 from watcher.engine.queue import IntakeQueue
 from watcher.model.changes import Changes, View
-from watcher.model.observations import Input
+from watcher.model.observations import ClockJumped, Input
 from watcher.pipeline import Core, TimerFailed, handle, next_wake
 from watcher.ports import Clock, Store, StoreError
 
@@ -36,7 +38,12 @@ class WriterStats(msgspec.Struct):
     set_aside: int = 0
     decisions: dict[tuple[str, str], int] = {}
     """(verdict, reason) -> how often."""
+    refused: dict[str, int] = {}
+    """Numbers in kubelets' samples that could not be used, by reason."""
     store_failing: bool = False
+    clock_jumps: int = 0
+    clock_behind_seconds: float = 0.0
+    """How far the machine's clock is behind the time that we go on by, because it was set back."""
     samples: list[str] = []
     """The last observations that a stage could not take, cut."""
 
@@ -49,10 +56,11 @@ class Writer:
         self.view = view
         self.stats = WriterStats()
         self._store = store
-        self._clock = clock
+        self.clock = clock if isinstance(clock, SteadyClock) else SteadyClock(clock)
         self._queue = queue
         self._hand_on = hand_on
-        self._last = view.meta.now or clock.now()
+        self._last = view.meta.now or self.clock.now()
+        self.clock.not_before(self._last)
         self.busy = False
         self.record: Callable[[Sequence[Input]], None] | None = None
 
@@ -67,7 +75,7 @@ class Writer:
 
     def _pause(self) -> float | None:
         due = next_wake(self.view)
-        return None if due is None else self._clock.until(due)
+        return None if due is None else self.clock.until(due)
 
     async def step(self, inputs: Sequence[Input]) -> None:
         self.busy = True
@@ -77,7 +85,7 @@ class Writer:
             self.busy = False
 
     async def _step(self, inputs: Sequence[Input]) -> None:
-        stamped = [self._stamp(one) for one in inputs]
+        stamped: list[Input] = [*self._jumps(), *(self._stamp(one) for one in inputs)]
         if self.record is not None and stamped:
             self.record(stamped)
         now = self._stamp_now()
@@ -90,8 +98,19 @@ class Writer:
 
     def _stamp_now(self) -> datetime:
         """Strictly later than all before: an instant that was answered is closed."""
-        self._last = max(self._clock.now(), self._last + _TICK)
+        self._last = max(self.clock.now(), self._last + _TICK)
         return self._last
+
+    def _jumps(self) -> list[Input]:
+        """What the clock skipped since the last step: downtime, by which nothing begins or ends."""
+        jumps: list[Input] = []
+        for jump in self.clock.jumped():
+            since = max(jump.since, self._last)
+            self._last = max(jump.at, self._last + _TICK)
+            jumps.append(ClockJumped(at=self._last, since=min(since, self._last)))
+        self.stats.clock_jumps += len(jumps)
+        self.stats.clock_behind_seconds = max(0.0, self.clock.behind.total_seconds())
+        return jumps
 
     def _stamp(self, one: Input) -> Input:
         return msgspec.structs.replace(one, at=self._stamp_now())
@@ -169,6 +188,8 @@ class Writer:
     def _count(self, changes: Changes, inputs: int) -> None:
         self.stats.inputs += inputs
         self.stats.batches += 1
+        for reason, count in changes.refused.items():
+            self.stats.refused[reason] = self.stats.refused.get(reason, 0) + count
         for decision in changes.decisions:
             key = (decision.verdict, decision.reason)
             self.stats.decisions[key] = self.stats.decisions.get(key, 0) + 1

@@ -30,7 +30,7 @@ _BEGIN: Final = compile_bytes(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?
 _END: Final = compile_bytes(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _BREAK: Final = r"(?:\\+[nr]|[\r\n])"
 _KEY_LINE: Final = r"(?:[^\r\n\\]{0,64}[ \t\"'])?[A-Za-z0-9+/]{32,}={0,2}[ \t\"',+]*"
-_LAST_LINE: Final = r"(?:[^\r\n\\]{0,64}[ \t\"'])?[A-Za-z0-9+/]{1,63}={0,2}[ \t\"',+]*"
+_LAST_LINE: Final = r"(?:[^\r\n\\]{0,64}[ \t\"'])?[A-Za-z0-9+/]{1,76}={0,2}[ \t\"',+]*"
 _CUT_TAIL: Final = compile_bytes(
     rf"(?m)(?:[ \t\"',+]*{_BREAK}+(?:[^\r\n\\]{{0,64}}(?:Proc-Type|DEK-Info|Version|Comment):[^\r\n\\]*|{_KEY_LINE}))*"
     rf"(?:[ \t]+[A-Za-z0-9+/]{{32,}}={{0,2}})*"

@@ -43,6 +43,7 @@ from watcher.model.state import (
 K = TypeVar("K", bound=Any)
 V = TypeVar("V")
 Index = Callable[[V], "Hashable | None"]
+"""The value under which a row is found; of a frozenset each of its values; None: none."""
 
 
 class Rank:
@@ -80,8 +81,8 @@ class Table(Generic[K, V]):
             after = index(row)
             if before != after:
                 self._unindex(name, before, key)
-                if after is not None:
-                    self._by[name].setdefault(after, set()).add(key)
+                for value in _values(after):
+                    self._by[name].setdefault(value, set()).add(key)
         if self.timer is not None:
             self._retime(key, old, row)
 
@@ -97,12 +98,13 @@ class Table(Generic[K, V]):
     def keys_by(self, name: str, value: Hashable) -> Iterable[K]:
         return self._by[name].get(value, ())
 
-    def _unindex(self, name: str, value: Hashable | None, key: K) -> None:
-        keys = self._by[name].get(value) if value is not None else None
-        if keys is not None:
-            keys.discard(key)
-            if not keys:
-                del self._by[name][value]
+    def _unindex(self, name: str, index: Hashable | None, key: K) -> None:
+        for value in _values(index):
+            keys = self._by[name].get(value)
+            if keys is not None:
+                keys.discard(key)
+                if not keys:
+                    del self._by[name][value]
 
     def _retime(self, key: K, old: V | None, new: V | None) -> None:
         assert self.timer is not None
@@ -115,6 +117,12 @@ class Table(Generic[K, V]):
             del self.timers[bisect_left(self.timers, (before, rank, key))]
         if after is not None:
             insort(self.timers, (after, rank, key))
+
+
+def _values(index: Hashable | None) -> Iterable[Hashable]:
+    if index is None:
+        return ()
+    return index if isinstance(index, frozenset) else (index,)
 
 
 class Overlay(Generic[K, V]):
@@ -156,6 +164,13 @@ class Overlay(Generic[K, V]):
         keys.sort()
         rows = (self.get(key) for key in keys)
         return [row for row in rows if row is not None]
+
+    def items(self) -> Iterator[tuple[K, V]]:
+        """Every row with its key, in no particular order; do not change the table while iterating."""
+        for key, row in self._base.rows.items():
+            if key not in self.changed:
+                yield key, row
+        yield from self._own.rows.items()
 
     def all(self) -> Iterator[V]:
         """Every row, in no particular order; do not change the table while iterating."""
@@ -208,6 +223,7 @@ class View:
                 "name": lambda p: (p.namespace, p.name),
                 "workload": lambda p: p.workload,
                 "failed": lambda p: p.workload if p.failed_at is not None else None,
+                "claim": lambda p: frozenset((p.namespace, name) for name in p.claims) if p.claims else None,
             },
             (Rank.WINDOW, lambda p: p.due),
         )
@@ -307,6 +323,8 @@ class Changes(msgspec.Struct, kw_only=True):
     decisions: list[Decision] = []
     attempts: list[Attempt] = []
     fetch: list[EvidenceRequest] = []
+    refused: dict[str, int] = {}
+    """Numbers in kubelets' samples that could not be used, by reason (not stored)."""
 
     @property
     def durable(self) -> bool:
@@ -340,6 +358,7 @@ class Draft:
         self.decisions: list[Decision] = []
         self.attempts: list[Attempt] = []
         self.fetch: list[EvidenceRequest] = []
+        self.refused: dict[str, int] = {}
         self._timed: tuple[Overlay[Any, Any], ...] = (
             self.pods,
             self.volumes,
@@ -364,4 +383,5 @@ class Draft:
             decisions=self.decisions,
             attempts=self.attempts,
             fetch=self.fetch,
+            refused=self.refused,
         )

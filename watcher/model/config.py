@@ -122,6 +122,14 @@ class HttpConfig(Config, frozen=True, kw_only=True):
     open_writes: bool = False
 
 
+class HintRule(Config, frozen=True, kw_only=True):
+    """Which hints the owners of workloads in these namespaces may give, besides a runbook."""
+
+    namespaces: tuple[str, ...]
+    """Names, or patterns with `*` and `?`."""
+    allow: frozenset[str]
+
+
 class StormConfig(Config, frozen=True, kw_only=True):
     groups: int = 10
     within: timedelta = timedelta(seconds=60)

@@ -61,6 +61,9 @@ class HoldReason(StrEnum):
     NEVER_TOLD = "it ended before anybody was told of it"
     NO_END_WANTED = "send_resolved is false for this integration"
     NO_RECEIVER = "its route leads to no receiver"
+    UNSEEN = "it was told, and nothing was heard of it since: it is not repeated until it is seen again"
+    MUTED_BY_HINT = "an annotation of its workload or namespace mutes it"
+    IGNORED_BY_HINT = "an annotation of its workload or namespace has it ignored"
 
 
 class Span(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

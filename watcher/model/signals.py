@@ -27,6 +27,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, tag_field="signal", gc=F
     """Fields that every signal has. `since`: when the state began, or when the occurrence happened."""
 
     OCCURRENCE: ClassVar[bool] = False
+    TELLS_SINCE: ClassVar[bool] = False
+    """`since` is the state's own beginning, as the object tells it: `for` counts from there."""
     uid: str = ""
     """Watcher's identity of the object: a pod's uid; `claim/<namespace>/<name>`, `node/<name>` and the like."""
     cluster: str = ""
@@ -112,6 +114,8 @@ class OOMKilled(LastExit, frozen=True, kw_only=True, tag="OOMKilled"):
     OCCURRENCE: ClassVar[bool] = True
     oom_class: str = OomClass.MAIN_PROCESS.value
     """main_process, child_graceful, child_then_exit, node or evicted."""
+    heap: str = ""
+    """Of a JVM: its heap as its flags set it, in words; empty where they do not tell."""
     memory_limit_bytes: int | None = None
     memory_request_bytes: int | None = None
 
@@ -131,6 +135,7 @@ class ImagePullFailing(ContainerSignal, frozen=True, kw_only=True, tag="ImagePul
 class ContainerNotStarting(ContainerSignal, frozen=True, kw_only=True, tag="ContainerNotStarting"):
     """A container that cannot be created or started: CreateContainerConfigError, RunContainerError, hooks, …"""
 
+    TELLS_SINCE: ClassVar[bool] = True
     cause: str = "unknown"
     """missing_configmap, missing_secret, missing_key, run_as_non_root, command_not_found, not_executable, hook, volume,
     name_in_use, timeout, runtime or unknown."""
@@ -150,6 +155,7 @@ class ContainerNotStarting(ContainerSignal, frozen=True, kw_only=True, tag="Cont
 class PodPending(Signal, frozen=True, kw_only=True, tag="PodPending"):
     """A pod that has not been scheduled (scheduling gates are no trouble), or is stuck in creation."""
 
+    TELLS_SINCE: ClassVar[bool] = True
     stage: str = "creation"
     """scheduling or creation."""
     cause: str = "unknown"
@@ -165,6 +171,7 @@ class PodPending(Signal, frozen=True, kw_only=True, tag="PodPending"):
 class PodNotReady(Signal, frozen=True, kw_only=True, tag="PodNotReady"):
     """A pod that runs and is not ready."""
 
+    TELLS_SINCE: ClassVar[bool] = True
     containers: tuple[str, ...] = ()
     """Names of the containers that are not ready."""
     reason: str = ""
@@ -227,6 +234,7 @@ class VolumeUsage(ClaimSignal, frozen=True, kw_only=True, tag="VolumeUsage"):
 class ClaimPending(ClaimSignal, frozen=True, kw_only=True, tag="ClaimPending"):
     """A claim that is not bound, though something waits for it or the provisioner has failed."""
 
+    TELLS_SINCE: ClassVar[bool] = True
     cause: str = "unknown"
     """provisioning_failed, no_volume, provisioner_silent or unknown."""
     reason: str = ""
@@ -238,6 +246,7 @@ class ClaimPending(ClaimSignal, frozen=True, kw_only=True, tag="ClaimPending"):
 class ClaimLost(ClaimSignal, frozen=True, kw_only=True, tag="ClaimLost"):
     """A claim whose volume is gone: for good."""
 
+    TELLS_SINCE: ClassVar[bool] = True
     volume: str = ""
 
 
@@ -260,6 +269,7 @@ class NodeSignal(Signal, frozen=True, kw_only=True):
 class NodeNotReady(NodeSignal, frozen=True, kw_only=True, tag="NodeNotReady"):
     """A node whose condition Ready is not True."""
 
+    TELLS_SINCE: ClassVar[bool] = True
     status: str = ""
     """False, or Unknown: its kubelet is not heard of."""
 
@@ -267,6 +277,7 @@ class NodeNotReady(NodeSignal, frozen=True, kw_only=True, tag="NodeNotReady"):
 class NodePressure(NodeSignal, frozen=True, kw_only=True, tag="NodePressure"):
     """A node under pressure."""
 
+    TELLS_SINCE: ClassVar[bool] = True
     conditions: tuple[str, ...] = ()
     """MemoryPressure, DiskPressure, PIDPressure, NetworkUnavailable."""
 

@@ -39,8 +39,11 @@ class ScopeState(Row, frozen=True, kw_only=True):
 
     @property
     def awaited(self) -> bool:
-        """Its first list in this process is still to come: until then nothing is judged and no timer runs."""
-        return not (self.synced or self.forbidden)
+        """Its first list in this process is still to come: until then nothing is judged and no timer runs.
+
+        A scope that has been given up for stale is not waited for: what lies in it counts as not seen.
+        """
+        return not (self.synced or self.forbidden or self.stale_since is not None)
 
 
 class PodState(Row, frozen=True, kw_only=True):
@@ -66,9 +69,11 @@ class PodState(Row, frozen=True, kw_only=True):
     node: str = ""
     claims: tuple[str, ...] = ()
     """Names of the claims that it declares (of its namespace)."""
+    unmounted: tuple[str, ...] = ()
+    """Those of them that no container mounts."""
     pod: Pod | None = None
     due: datetime | None = None
-    """When one of its signals' windowed fields next changes, or it counts as not seen."""
+    """When one of its signals' windowed fields next changes."""
 
     @property
     def finished(self) -> bool:
@@ -88,6 +93,8 @@ class ClaimState(Row, frozen=True, kw_only=True):
     generation: int
     since: datetime
     """When Watcher saw its present phase first, or the claim itself tells."""
+    baseline: bool = False
+    """Listed when its scope was not known yet, and not judged since (pods and events may be listed later)."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -102,6 +109,8 @@ class NodeState(Row, frozen=True, kw_only=True):
     generation: int
     silent_since: datetime | None = None
     """Its kubelet is not heard of (Ready is Unknown, or the node is gone with pods left on it)."""
+    gone: bool = False
+    """It was deleted: kept for a while, for the pods that are left on it."""
 
 
 class NamespaceState(Row, frozen=True, kw_only=True):
@@ -115,6 +124,8 @@ class NamespaceState(Row, frozen=True, kw_only=True):
 class Warned(Row, frozen=True, kw_only=True):
     """The Warning event about an object that is no pod, as last seen (memory only)."""
 
+    key: tuple[str, str]
+    """The event's own namespace and name."""
     kind: str
     namespace: str
     name: str
@@ -128,7 +139,7 @@ class Warned(Row, frozen=True, kw_only=True):
 
 
 class Bucket(Row, frozen=True, kw_only=True, array_like=True):
-    """One point of a trend: five minutes' last sample."""
+    """One point of a trend: the first sample of five minutes."""
 
     at: datetime
     available: int
@@ -161,12 +172,14 @@ class VolumeHistory(Row, frozen=True, kw_only=True):
     """Oldest first."""
     claims: tuple[str, ...] = ()
     """Of a node's disk: every namespace/claim on it."""
+    declared: bool = False
+    """When it was measured last, a running pod that Watcher sees declared it: when none does any more, it is idle."""
     since: datetime
     """When it was first measured."""
     idle_since: datetime | None = None
     """No running pod mounts it since then."""
     due: datetime | None = None
-    """When it counts as not seen, or as idle."""
+    """When it counts as not seen, is closed as idle, or is forgotten."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -199,6 +212,10 @@ class ContainerHistory(Row, frozen=True, kw_only=True):
     image_text: str = ""
     image_since: datetime | None = None
     """When the present failure to pull began."""
+    start_reason: str = ""
+    """The kubelet's word for a failure to create or start it, kept through back-offs; empty: none."""
+    start_text: str = ""
+    start_since: datetime | None = None
     failing_since: datetime | None = None
     """When the present series of deaths began."""
 
@@ -225,6 +242,8 @@ class Member(Row, frozen=True, kw_only=True):
     baseline: bool = False
     leaving: bool = False
     """Its pod is being deleted: it counts neither as failing nor as healthy."""
+    overdue: bool = False
+    """Its `for` was over when it was seen first."""
     where: bool = True
     """The last decided verdict."""
     count: int = 1
@@ -381,6 +400,8 @@ class Meta(Row, frozen=True, kw_only=True):
     """The core's time; it never goes back."""
     rules: tuple[str, ...] = ()
     """Ids of rules that have judged a whole list: what a new one finds broken is its baseline."""
+    sampled_rules: dict[str, datetime] = {}
+    """Ids of rules about volumes, and when each was first held against a sample (samples have no list)."""
     down_since: datetime | None = None
     """The last commit before this process; None in the first life of a store."""
 

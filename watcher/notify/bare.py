@@ -64,4 +64,6 @@ def _view(facts: AlertFacts) -> AlertView:
 
 def _place(facts: AlertFacts) -> str:
     key = facts.alert.key
-    return "/".join(part for part in (key.cluster, key.namespace, key.workload, key.container) if part)
+    return "/".join(
+        part for part in (key.cluster, key.namespace, key.workload, key.claim, key.node, key.container) if part
+    )

@@ -1,7 +1,9 @@
 """Send or hold: what one integration hears of a group at a flush, with the reason either way.
 
 Told is what was recorded: an alert that was told is not told again, but for growth, its end, and a repeat. An end is
-never held back by what holds a firing alert; whoever was told that something fires is told once that it ended.
+never held back by what holds a firing alert; whoever was told that something fires is told once that it ended. What is
+not seen (its node is silent, its stream is stale) is not repeated: nobody knows whether it goes on. It stands beside
+what is new in its group, and its end is told.
 """
 
 from __future__ import annotations
@@ -60,8 +62,12 @@ def decide(
         ended, forget = [], ended
     reason = _reason(firing, ended, told, last_sent, repeat_interval, now)
     if reason is None:
-        held.extend((c.alert.key, HoldReason.NOTHING_NEW) for c in firing)
+        held.extend((c.alert.key, HoldReason.UNSEEN if _unseen(c) else HoldReason.NOTHING_NEW) for c in firing)
         return Plan(reason=None, held=tuple(held), forget=tuple(forget))
+    if reason is SendReason.REPEAT:
+        unseen = [c.alert.key for c in firing if _unseen(c) and not told[c.alert.key].lost]
+        held.extend((key, HoldReason.UNSEEN) for key in unseen)
+        firing = [c for c in firing if c.alert.key not in unseen]
     return Plan(
         reason=reason,
         firing=tuple(c.alert.key for c in firing),
@@ -87,10 +93,14 @@ def _reason(
         return SendReason.SOME_ENDED if firing else SendReason.ALL_ENDED
     if any(told[c.alert.key].lost for c in firing):
         return SendReason.REPEAT
-    repeats = [c for c in firing if not told[c.alert.key].baseline]
+    repeats = [c for c in firing if not told[c.alert.key].baseline and not _unseen(c)]
     if repeats and last_sent is not None and now >= last_sent + repeat_interval:
         return SendReason.REPEAT
     return None
+
+
+def _unseen(candidate: Candidate) -> bool:
+    return candidate.alert.unseen_since is not None
 
 
 def _has_grown(candidate: Candidate, row: Told) -> bool:

@@ -6,8 +6,16 @@ from datetime import datetime
 
 import msgspec
 
+from watcher.model.identity import Workload
 from watcher.model.message import SendReason
 from watcher.model.state import Alert, Member
+
+
+class PodOnNode(msgspec.Struct, frozen=True, order=True, gc=False):
+    """A pod of a node that is in trouble."""
+
+    workload: Workload
+    pod: str
 
 
 class AlertFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -26,6 +34,15 @@ class AlertFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Alerts held because this one explains them."""
     log_expected: bool = False
     """Evidence was asked for and has not come yet."""
+    causes: tuple[Alert, ...] = ()
+    """Of WorkloadDown: the alerts that fire because of its pods."""
+    pods_on_node: tuple[PodOnNode, ...] = ()
+    """Of an alert about a node: its pods that have not finished, those being deleted included: a dead node's pods are
+    deleted after five minutes and stay until it is back."""
+    silent_nodes: tuple[str, ...] = ()
+    """Of an alert that is not seen: nodes of its members that are not heard of."""
+    stale_kinds: tuple[str, ...] = ()
+    """Of an alert that is not seen: the kinds (Pod, Node, …) of which Watcher hears nothing where it is."""
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -16,7 +16,7 @@ from watcher.model.message import Mark, Text
 from watcher.model.signals import Signal
 from watcher.model.state import Alert, EndReason, Member
 from watcher.notify.facts import AlertFacts
-from watcher.notify.render_text import Part, many, name
+from watcher.notify.render_text import Part, clock, many, name
 
 S = TypeVar("S", bound=Signal)
 
@@ -110,6 +110,20 @@ class Words(Generic[S]):
     counted = False
     """Members have a number of deaths or occurrences that is worth telling."""
 
+    speaks_for_pods = False
+    """Its effects are counted instead of told one by one: a node takes many with it."""
+    first = "it began"
+    """What a rollout shortly before it is held against."""
+
+    def called(self, case: Case, signal: S) -> str:
+        """What is in trouble, where no line beside it says what kind of thing it is."""
+        return case.name
+
+    def what(self, case: Case, signal: S) -> list[str]:
+        """What it is, at the head of the line that says where: `Deployment api`."""
+        node = f"node {name(case.worst.node)}" if case.kind == "Pod" and case.worst.node else ""
+        return [f"{case.kind} {case.name}" if case.kind else "", node]
+
     def title(self, case: Case, signal: S) -> str:
         return f"{case.name}: {name(case.alert.key.alertname)}"
 
@@ -123,6 +137,10 @@ class Words(Generic[S]):
 
     def evidence(self, case: Case, signal: S) -> list[Text]:
         return []
+
+    def named(self, case: Case, signal: S) -> str:
+        """What else is concerned, by name, in the place of its members."""
+        return ""
 
     def next_step(self, case: Case, signal: S) -> list[Part]:
         return []
@@ -146,6 +164,26 @@ def pods_of(case: Case) -> str:
     if case.grew:
         return none
     return f"{count:,} of {total:,} pods" + (f", {none}" if none else "")
+
+
+def pods_and_ready(case: Case) -> str:
+    """`2 of 6 pods; 4 are ready`: the pods that still run say how bad it is."""
+    words, ready = pods_of(case), case.facts.pods_ready
+    if not words or not ready:
+        return words
+    return f"{words}; {ready:,} {'is' if ready == 1 else 'are'} ready"
+
+
+def tried_for(case: Case) -> str:
+    """`; tried for 6 min`; empty below a second."""
+    return f"; tried for {in_words(case.lasted)}" if case.lasted >= _SECOND else ""
+
+
+def lasting(case: Case) -> str:
+    """` since 13:50 (12 min)`; empty below a second."""
+    if case.lasted < _SECOND:
+        return ""
+    return f" since {clock(case.alert.since, case.at)} ({in_words(case.lasted)})"
 
 
 def within(span: timedelta) -> str:

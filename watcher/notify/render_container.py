@@ -6,12 +6,15 @@ from typing import Final
 
 from watcher.lib.durations import in_words
 from watcher.model.message import Text
-from watcher.model.signals import ContainerSignal, ContainerTerminated, CrashLooping, LastExit, PodFailed
+from watcher.model.signals import ContainerSignal, ContainerTerminated, CrashLooping, LastExit, PodFailed, Signal
 from watcher.notify.render_case import Case, Words, within
 from watcher.notify.render_exit import NOT_STARTED, code_in_words, exits_with
 from watcher.notify.render_text import Part, argument, capital, clock, code, name, paragraph, said, span, times
 
 _NOUNS: Final = {"init": "init container", "sidecar": "sidecar"}
+
+_UNDO: Final = {"Deployment": "deployment", "StatefulSet": "statefulset", "DaemonSet": "daemonset"}
+"""What `kubectl rollout undo` knows."""
 
 RESTARTS_SECONDS: Final = 300
 """A container whose shortest life is longer is not in a loop: it restarts often (as ContainerRestartingOften)."""
@@ -28,6 +31,14 @@ def subject(signal: ContainerSignal) -> list[Part]:
 
 def image_line(image: str) -> list[Text]:
     return [paragraph(["Image ", code(name(image, 120))])] if image else []
+
+
+def undo_rollout(signal: Signal) -> str:
+    """The command that takes the workload back to its last revision; empty where there is none."""
+    kind = _UNDO.get(signal.workload_kind)
+    if not kind or not signal.workload:
+        return ""
+    return f"kubectl -n {argument(signal.namespace)} rollout undo {kind}/{argument(signal.workload)}"
 
 
 def own_words(case: Case, message: str) -> list[Text]:
@@ -52,6 +63,7 @@ class CrashLoopWords(Words[CrashLooping]):
     kind = "crash loop"
     effect = "is in a crash loop"
     over = "no longer crashes"
+    first = "first crash"
     counted = True
 
     def title(self, case: Case, signal: CrashLooping) -> str:
@@ -101,6 +113,7 @@ class TerminatedWords(Words[ContainerTerminated]):
     kind = "container died"
     effect = "died"
     over = "has not died again"
+    first = "first death"
     counted = True
 
     def title(self, case: Case, signal: ContainerTerminated) -> str:

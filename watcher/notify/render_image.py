@@ -8,11 +8,9 @@ from typing import Final
 from watcher.lib.durations import in_words
 from watcher.model.message import Text
 from watcher.model.signals import ImagePullFailing
-from watcher.notify.render_case import Case, Words, pods_of
-from watcher.notify.render_container import noun
+from watcher.notify.render_case import Case, Words, pods_and_ready, tried_for
+from watcher.notify.render_container import noun, undo_rollout
 from watcher.notify.render_text import QUOTE_LIMIT, Part, argument, code, name, paragraph, said
-
-_SECONDS: Final = 1.0
 
 _TITLES: Final = {
     "not_found": "image not found",
@@ -57,8 +55,6 @@ _ADVICE: Final = {
     "policy_never": "load the image onto the node, or change imagePullPolicy",
     "registry_error": "see whether the registry is well",
 }
-_UNDO: Final = {"Deployment": "deployment", "StatefulSet": "statefulset", "DaemonSet": "daemonset"}
-"""What `kubectl rollout undo` knows."""
 _HELPED_BY_UNDO: Final = frozenset({"not_found", "denied", "platform", "invalid_name"})
 
 _RPC: Final = re.compile(r"rpc error: code = \w+ desc = ")
@@ -79,15 +75,10 @@ class ImageWords(Words[ImagePullFailing]):
     def sentence(self, case: Case, signal: ImagePullFailing) -> list[Part]:
         image = [code(name(signal.image, 120))] if signal.image else ["The image"]
         whose = "" if signal.container_kind == "app" else f" of {noun(signal)} {name(signal.container)}"
-        tried = f"; tried for {in_words(case.lasted)}" if case.lasted.total_seconds() >= _SECONDS else ""
-        return [*image, f"{whose} {_SENTENCES.get(signal.cause, 'cannot be pulled')}{tried}."]
+        return [*image, f"{whose} {_SENTENCES.get(signal.cause, 'cannot be pulled')}{tried_for(case)}."]
 
     def pods(self, case: Case) -> str:
-        """The pods that still run say how bad it is."""
-        words, ready = pods_of(case), case.facts.pods_ready
-        if not words or not ready:
-            return words
-        return f"{words}; {ready:,} {'is' if ready == 1 else 'are'} ready"
+        return pods_and_ready(case)
 
     def evidence(self, case: Case, signal: ImagePullFailing) -> list[Text]:
         words = _essence(signal.message, signal.image)
@@ -99,9 +90,9 @@ class ImageWords(Words[ImagePullFailing]):
     def next_step(self, case: Case, signal: ImagePullFailing) -> list[Part]:
         where = f"kubectl -n {argument(signal.namespace)}"
         advice = _ADVICE.get(signal.cause, "")
-        undo = _UNDO.get(signal.workload_kind)
+        undo = undo_rollout(signal)
         if undo and signal.cause in _HELPED_BY_UNDO:
-            return [code(f"{where} rollout undo {undo}/{argument(signal.workload)}"), f", or {advice}"]
+            return [code(undo), f", or {advice}"]
         describe = code(f"{where} describe pod {argument(signal.pod)}")
         return [describe, f", {advice}" if advice else ""]
 

@@ -8,13 +8,14 @@ from watcher.model.message import Text
 from watcher.model.signals import OomClass, OOMKilled
 from watcher.notify.render_case import Case, Words, within
 from watcher.notify.render_container import image_line, own_words, subject
-from watcher.notify.render_text import Part, argument, clock, code, said, span, times
+from watcher.notify.render_text import Part, argument, clock, code, paragraph, said, span, times
 
 
 class OomWords(Words[OOMKilled]):
     kind = "OOM kill"
     effect = "is OOM-killed"
     over = "is no longer OOM-killed"
+    first = "first kill"
     counted = True
 
     def title(self, case: Case, signal: OOMKilled) -> str:
@@ -23,6 +24,8 @@ class OomWords(Words[OOMKilled]):
                 return f"{case.name} had a process OOM-killed"
             case OomClass.EVICTED:
                 return f"{case.name} is evicted for memory"
+            case OomClass.NODE:
+                return f"{case.name} is OOM-killed: its node ran out of memory"
             case _:
                 return f"{case.name} is OOM-killed"
 
@@ -37,7 +40,10 @@ class OomWords(Words[OOMKilled]):
         return [*subject(signal), f" {before} {often}{after}; last at {last}{running}."]
 
     def evidence(self, case: Case, signal: OOMKilled) -> list[Text]:
-        return [*own_words(case, signal.message), *image_line(signal.image)]
+        # Where the node's memory ran out, the container's own limit, and with it the heap, is not the cause.
+        heap = said(signal.heap) if signal.oom_class != OomClass.NODE else ""
+        jvm = [paragraph([f"Heap of its JVM: {heap}."])] if heap else []
+        return [*jvm, *own_words(case, signal.message), *image_line(signal.image)]
 
     def next_step(self, case: Case, signal: OOMKilled) -> list[Part]:
         if signal.oom_class == OomClass.NODE and signal.node:

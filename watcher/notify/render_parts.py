@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
+from watcher.lib.rollouts import rollout_words
 from watcher.model.message import Block, Heading, Link, Links, Log, Text
-from watcher.model.state import Alert, EndReason, Member
+from watcher.model.signals import PodNotReady, PodPending
+from watcher.model.state import Alert, Member
 from watcher.notify.render_case import Case
-from watcher.notify.render_signals import words_of
+from watcher.notify.render_ends import end_title, ended
+from watcher.notify.render_signals import has_words, words_of
 from watcher.notify.render_text import (
     DESCRIPTION_LIMIT,
     TITLE_LIMIT,
@@ -17,6 +21,7 @@ from watcher.notify.render_text import (
     capital,
     clock,
     clock_utc,
+    listed,
     many,
     name,
     paragraph,
@@ -24,28 +29,17 @@ from watcher.notify.render_text import (
     quoted_lines,
     said,
 )
+from watcher.notify.render_watcher import kinds_in_words
 
 MEMBERS: Final = 5
 EVENTS: Final = 3
 EXPLAINED: Final = 5
+SILENT: Final = 3
+HINT_LIMIT: Final = 160
 
 _URL: Final = re.compile(r"https?://[^\s<>\"'`|]+")
 _BACK_OFF: Final = "back-off"
 """The kubelet's events that only repeat what the sentence says."""
-
-_CLOSED: Final = {
-    EndReason.IDLE: "idle: no running pod uses it",
-    EndReason.UNKNOWN: "not seen for a long time",
-    EndReason.OUT_OF_SCOPE: "out of scope",
-    EndReason.RULE_REMOVED: "its rule was removed",
-    EndReason.MOVED: "moved to another receiver",
-    EndReason.EXPIRED: "expired: it is no longer reported",
-}
-_AFTERWORDS: Final = {
-    EndReason.UNKNOWN: "Whether it goes on is not known.",
-    EndReason.OUT_OF_SCOPE: "Watcher no longer watches it.",
-}
-_DELETED: Final = {"Pod": "the pod was deleted", "PersistentVolumeClaim": "the claim was deleted"}
 
 
 def heading(case: Case) -> Heading:
@@ -54,21 +48,10 @@ def heading(case: Case) -> Heading:
 
 def title(case: Case) -> str:
     if not case.firing:
-        return _end_title(case)
+        return end_title(case)
     own = said(case.alert.annotations.get("summary", ""), TITLE_LIMIT)
     text = own or words_of(case.alert.lead).title(case, case.alert.lead)
     return text + (f", now on {_concerned(case)}" if case.grew else "")
-
-
-def _end_title(case: Case) -> str:
-    reason = case.alert.end_reason
-    if reason is EndReason.RECOVERED:
-        over = words_of(case.alert.lead).over if case.grouped else "has recovered"
-        return f"{case.name} {over}"
-    if reason is EndReason.DELETED:
-        gone = "the node was deleted" if case.alert.key.node else "its pods were deleted"
-        return f"{case.name}: closed, {_DELETED.get(case.kind, gone)}"
-    return f"{case.name}: closed" + (f", {_CLOSED[reason]}" if reason in _CLOSED else "")
 
 
 def _concerned(case: Case) -> str:
@@ -91,7 +74,7 @@ def cluster(alert: Alert) -> str:
 
 def body(case: Case) -> tuple[Block, ...]:
     """All that stands under the heading."""
-    return tuple(_firing(case) if case.firing else _ended(case))
+    return tuple(_firing(case) if case.firing else ended(case))
 
 
 def _firing(case: Case) -> Iterator[Block]:
@@ -99,6 +82,8 @@ def _firing(case: Case) -> Iterator[Block]:
     words = words_of(lead)
     sentence = words.sentence(case, lead)
     yield from _text([*_growth(case), *sentence, *_pods(words.pods(case), bool(sentence))])
+    yield from _unseen(case)
+    yield from _rollout(case)
     yield from words.evidence(case, lead)
     yield from _text([said(case.alert.annotations.get("description", ""), DESCRIPTION_LIMIT)])
     for problem in case.alert.problems:
@@ -111,19 +96,8 @@ def _firing(case: Case) -> Iterator[Block]:
     step = words.next_step(case, case.worst if type(case.worst) is type(lead) else lead)
     if step:
         yield paragraph(["Next: ", *step])
+    yield from _hints(case)
     yield from _links(case)
-
-
-def _ended(case: Case) -> Iterator[Block]:
-    was = words_of(case.alert.lead).was(case, case.alert.lead)
-    total, ready = case.facts.pods_total, case.facts.pods_ready
-    now = ""
-    if case.alert.end_reason is EndReason.RECOVERED and total and ready:
-        now = f"all {total:,} pods are ready" if ready >= total else f"{ready:,} of {total:,} pods are ready"
-        now = "its pod is ready" if total == 1 else now
-    sentence = "; ".join(part for part in (was, now) if part)
-    after = _AFTERWORDS.get(case.alert.end_reason or EndReason.RECOVERED, "")
-    yield from _text([" ".join(part for part in (capital(sentence) + "." if sentence else "", after) if part)])
 
 
 def _text(parts: list[Part]) -> Iterator[Text]:
@@ -143,12 +117,9 @@ def _pods(phrase: str, follows: bool) -> list[Part]:
 
 def where(case: Case) -> str:
     """`Deployment api · namespace shop · cluster prod-eu · since 13:42 UTC · warning`"""
-    alert, node = case.alert, ""
-    if case.kind == "Pod" and case.worst.node:
-        node = f"node {name(case.worst.node)}"
+    alert = case.alert
     parts = [
-        f"{case.kind} {case.name}" if case.kind else "",
-        node,
+        *words_of(alert.lead).what(case, alert.lead),
         f"namespace {namespace(alert)}" if namespace(alert) else "",
         f"cluster {cluster(alert)}" if cluster(alert) else "",
         f"since {clock_utc(alert.since, case.at)}",
@@ -159,13 +130,14 @@ def where(case: Case) -> str:
 
 def members(case: Case) -> str:
     """`abcde (4×, node n7), fghij (2×, n3) and 7 more`; empty where the line above has said it."""
-    if not case.pods or case.kind == "Pod":
-        return ""
+    named = words_of(case.alert.lead).named(case, case.alert.lead)
+    if named or not case.pods or case.kind == "Pod":
+        return named
     counted = len(case.members) > 1 and words_of(case.alert.lead).counted
     exits = len({getattr(member.signal, "exit_code", None) for member in case.members}) > 1
     shown, noun = [], "node "
     for member, pod in zip(case.members, _pod_names(case), strict=False):
-        details = _details(member, counted, exits)
+        details = [*_details(member, counted, exits), *_not_seen(case, member)]
         if member.signal.node:
             details.append(noun + name(member.signal.node))
             noun = ""
@@ -181,6 +153,44 @@ def _details(member: Member, counted: bool, exits: bool) -> list[str]:
         *([f"exit {exit_code}"] if exits and exit_code is not None else []),
         *(["being deleted"] if member.leaving else []),
     ]
+
+
+def _not_seen(case: Case, member: Member) -> list[str]:
+    """Where others of the alert are seen; of all together `_unseen` says it once."""
+    if member.unseen_since is None or case.alert.unseen_since is not None:
+        return []
+    return [f"not seen since {clock(member.unseen_since, case.at)}"]
+
+
+def _unseen(case: Case) -> Iterator[Text]:
+    """`Not seen since 02:11 (node n7 is not heard of): whether it goes on is not known.`"""
+    since = case.alert.unseen_since
+    if since is None:
+        return
+    nodes, kinds = case.facts.silent_nodes, [kinds_in_words(kind) for kind in case.facts.stale_kinds]
+    why = []
+    if nodes:
+        one = len(nodes) == 1
+        shown = listed([name(node) for node in nodes], SILENT)
+        why.append(f"{'node' if one else 'nodes'} {shown} {'is' if one else 'are'} not heard of")
+    if kinds:
+        why.append(f"Watcher does not hear of {' and '.join(kinds)}")
+    because = f" ({'; '.join(why)})" if why else ""
+    yield paragraph([f"Not seen since {clock(since, case.at)}{because}: whether it goes on is not known."])
+
+
+def _rollout(case: Case) -> Iterator[Text]:
+    """`First crash 40 s after Deployment api revision 17: image 1.2.3 → 1.2.4.`"""
+    evidence = case.alert.evidence
+    if evidence is not None and evidence.rollout is not None:
+        first = capital(words_of(case.alert.lead).first)
+        yield paragraph([f"{first} {said(rollout_words(evidence.rollout))}."])
+
+
+def _hints(case: Case) -> Iterator[Text]:
+    hints = [said(hint, HINT_LIMIT) for hint in case.alert.hints]
+    if hints:
+        yield paragraph([f"By annotation: {'; '.join(hints)}."])
 
 
 def _pod_names(case: Case) -> list[str]:
@@ -216,10 +226,25 @@ def _log(case: Case) -> Iterator[Block]:
 
 def _explained(case: Case) -> Iterator[Text]:
     effects = case.facts.explains
+    if effects and words_of(case.alert.lead).speaks_for_pods:
+        yield paragraph([_held_back(effects)])
+        return
     for effect in effects[:EXPLAINED]:
         yield paragraph([f"{_subject(case.alert, effect)} {words_of(effect.lead).effect}; that is an effect of this."])
     if len(effects) > EXPLAINED:
         yield paragraph([f"{len(effects) - EXPLAINED:,} more alerts are effects of this."])
+
+
+def _held_back(effects: tuple[Alert, ...]) -> str:
+    """`12 alerts of its pods are held back: not ready 10 (api, cart, …), crash loop: web`"""
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for effect in effects:
+        kind = words_of(effect.lead).kind if has_words(effect.lead) else name(effect.key.alertname)
+        kinds[kind].add(name(effect.key.workload or effect.key.claim or effect.key.alertname))
+    ordered = sorted(kinds.items(), key=lambda item: (-len(item[1]), item[0]))
+    named = [f"{kind}: {listed(sorted(names), EXPLAINED)}" for kind, names in ordered]
+    verb = "is" if len(effects) == 1 else "are"
+    return f"{many(len(effects), 'alert')} of its pods {verb} held back: {'; '.join(named)}"
 
 
 def _subject(cause: Alert, effect: Alert) -> str:
@@ -229,6 +254,8 @@ def _subject(cause: Alert, effect: Alert) -> str:
         return " ".join(part for part in (name(key.workload_kind), name(key.workload or key.alertname)) if part)
     if key.container and key.container == own.container:
         return "The same container"
+    if isinstance(effect.lead, PodPending | PodNotReady):
+        return "A pod of the same workload"
     return f"Container {name(key.container)}" if key.container else "The same workload"
 
 

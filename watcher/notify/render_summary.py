@@ -9,7 +9,7 @@ from typing import Final
 from watcher.model.message import Heading, Mark, Message
 from watcher.notify.render_case import Case
 from watcher.notify.render_parts import namespace
-from watcher.notify.render_signals import words_of
+from watcher.notify.render_signals import has_words, words_of
 from watcher.notify.render_text import capital, listed, many, name, paragraph
 
 BY_NAME: Final = 2
@@ -33,8 +33,8 @@ def summary_message(cases: Sequence[Case], cluster: str) -> Message:
 
 
 def _kind(case: Case) -> str:
-    kind = words_of(case.alert.lead).kind
-    return kind if type(words_of(case.alert.lead)).__name__ != "Words" else name(case.alert.key.alertname)
+    lead = case.alert.lead
+    return words_of(lead).kind if has_words(lead) else name(case.alert.key.alertname)
 
 
 def _counted(kind: str, cases: Sequence[Case]) -> str:

@@ -47,6 +47,8 @@ def _safe(value: Any) -> Any:
         return safe(value)
     if isinstance(value, dict):
         return {key: _safe(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_safe(item) for item in value]
     return value
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from watcher.model.changes import Draft
-from watcher.model.config import FirstStart, Receiver
+from watcher.model.config import FirstStart, HintRule, Receiver
 from watcher.model.identity import AlertKey, Subject, Workload
 from watcher.model.observations import EventType, Scope, Seen
 from watcher.model.rule import CompiledRule
@@ -31,6 +31,7 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
     inhibit_rules: tuple[InhibitRule, ...] = ()
     first_start: FirstStart = FirstStart.SUMMARY
     external_url: str = ""
+    hints: tuple[HintRule, ...] = ()
     evidence: bool = True
     """Whether somebody fetches what alerts ask for. A replay of what people have cannot: its messages say nothing
     of log lines."""
@@ -110,8 +111,9 @@ class Step(msgspec.Struct):
         return sum(1 for pod in self.siblings(workload) if pod.counts)
 
     def size(self, alert: AlertKey) -> int:
-        """How many subjects make the alert fire."""
-        return len(subjects(self.members(alert)))
+        """How many subjects make the alert fire: those that nothing explains, or all if everything is explained."""
+        members = self.members(alert)
+        return len(subjects([m for m in members if m.explained_by is None] or members))
 
     def route_of(self, group: Group) -> Route:
         return self.core.routes.get(group.route) or self.core.route

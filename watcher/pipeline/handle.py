@@ -33,7 +33,7 @@ from watcher.model.observations import (
     StreamHealth,
     Synced,
 )
-from watcher.pipeline import delivering, flushing, judging, objects, pods, scopes, settling, volumes
+from watcher.pipeline import delivering, flushing, judging, jumping, objects, pods, scopes, settling, volumes
 from watcher.pipeline.core import Core, Step
 
 
@@ -51,7 +51,7 @@ def handle(core: Core, view: View, inputs: Iterable[Input], now: datetime) -> Ch
     step = Step(core=core, draft=draft, at=draft.meta.now or now)
     for one in inputs:
         at = max(one.at, draft.meta.now or one.at)
-        _run_timers(step, at, closed=False)
+        _run_timers(step, one.since if isinstance(one, ClockJumped) else at, closed=False)
         _advance(step, at)
         _take(step, one)
     at = max(now, draft.meta.now or now)
@@ -140,7 +140,7 @@ def _take_other(step: Step, one: Input) -> None:
         case StreamHealth():
             scopes.health(step, one)
         case ClockJumped():
-            pass
+            jumping.jumped(step, one)
         case EvidenceArrived():
             settling.evidence(step, one.evidence)
         case DeliveryDone():

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -18,20 +18,30 @@ from watcher.lib.templates import TemplateProblem
 from watcher.model.config import FirstStart
 from watcher.model.identity import AlertKey, MemberKey, Workload
 from watcher.model.rule import CompiledRule, Verdict
-from watcher.model.signals import AnySignal, OOMKilled
+from watcher.model.signals import AnySignal, Signal
 from watcher.model.state import Alert, AlertState, EndReason, Member, MemberState
 from watcher.pipeline.core import REPLACEMENT_PATIENCE, Step
+from watcher.pipeline.explaining import effects_changed
 from watcher.rules.judge import judge as verdict_of
+
+UNKNOWN_AFTER = timedelta(hours=24)
+"""A subject of which nothing was heard for so long is given up (design.md section 2)."""
 
 
 class Judged(msgspec.Struct, frozen=True, gc=False):
-    """The object that signals are about. `shown`: the containers that it tells of now; None: all there are."""
+    """The object that signals are about. `shown`: the containers that it tells of now; None: all there are.
+
+    `kinds`: the signals that were looked for; None: all. What else is true of the object is judged elsewhere.
+    """
 
     uid: str
     workload: Workload
     shown: frozenset[str] | None = None
+    kinds: tuple[type[Signal], ...] | None = None
 
     def shows(self, member: Member) -> bool:
+        if self.kinds is not None and not isinstance(member.signal, self.kinds):
+            return False
         container = member.key.subject.container
         return not container or self.shown is None or container in self.shown
 
@@ -80,12 +90,13 @@ def _begin(step: Step, judged: Judged, rule: CompiledRule, signal: AnySignal, ba
         return
     member = _pending(step, judged, rule, signal, baseline)
     _store(step, member, None, "the rule holds")
-    if not rule.hold:
+    if member.overdue:
         _fire(step, rule, member, verdict)
 
 
 def _pending(step: Step, judged: Judged, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> Member:
-    """A new member, whose `for` begins now."""
+    """A new member, whose `for` begins now, or when the object says that its state began."""
+    due = _due(step, rule, signal)
     return Member(
         key=MemberKey(rule=rule.id, subject=signal.subject),
         alert=alert_key(rule, signal),
@@ -93,10 +104,17 @@ def _pending(step: Step, judged: Judged, rule: CompiledRule, signal: AnySignal, 
         state=MemberState.PENDING,
         signal=signal,
         since=signal.since,
-        due=step.at + rule.hold,
+        due=due,
+        overdue=due <= step.at,
         baseline=baseline.covers(step, rule),
         count=max(1, getattr(signal, "deaths_6h", 1)),
     )
+
+
+def _due(step: Step, rule: CompiledRule, signal: AnySignal) -> datetime:
+    """When `for` is over (design.md section 6, fine print 3)."""
+    begin = signal.since if signal.TELLS_SINCE else step.at
+    return max(step.at, begin + rule.hold)
 
 
 def _go_on(step: Step, rule: CompiledRule, member: Member, signal: AnySignal, deaths: int) -> None:
@@ -153,13 +171,38 @@ def _fire(step: Step, rule: CompiledRule, member: Member, verdict: Verdict) -> N
         _verdict(step, rule, member, verdict, 0)
 
 
+def unseen(step: Step, member: Member, since: datetime) -> None:
+    """Nothing is heard of its subject since then: it neither goes on nor ends, until it is closed as unknown."""
+    rule = step.core.by_rule.get(member.key.rule)
+    if rule is None or rule.signal.OCCURRENCE or member.unseen_since == since:
+        return
+    changed = msgspec.structs.replace(member, unseen_since=since, unknown_at=since + UNKNOWN_AFTER, due=None)
+    _store(step, changed, member.state, "")
+
+
+def seen(step: Step, member: Member) -> None:
+    """Its subject is heard of again: what was waited for is waited for anew."""
+    rule = step.core.by_rule.get(member.key.rule)
+    if rule is None or member.unseen_since is None:
+        return
+    due = None
+    if member.state is MemberState.PENDING:
+        due = _due(step, rule, member.signal)
+    elif member.state is MemberState.HOLDING:
+        due = step.at + rule.keep_firing_for
+    changed = msgspec.structs.replace(member, unseen_since=None, unknown_at=None, due=due)
+    _store(step, changed, member.state, "")
+
+
 def member_due(step: Step, key: MemberKey) -> None:
-    """`for` or `keep_firing_for` of a member is over."""
+    """`for` or `keep_firing_for` of a member is over, or it was not seen for too long."""
     member = step.draft.members.get(key)
     assert member is not None
     rule = step.core.by_rule.get(key.rule)
     if rule is None:
         _end(step, member, "its rule is gone")
+    elif member.unknown_at is not None and member.unknown_at <= step.at:
+        close(step, member, EndReason.UNKNOWN)
     elif member.state is MemberState.PENDING:
         if rule.signal.OCCURRENCE:
             _fire_occurrence(step, rule, member)
@@ -244,6 +287,7 @@ def _store(step: Step, member: Member, before: MemberState | None, why: str) -> 
         return
     step.draft.members.put(member.key, member)
     if before is not member.state:
+        effects_changed(step, member)
         _note(step, member, before or "inactive", member.state, why)
     alert = step.draft.alerts.get(member.alert)
     if alert is not None and member.state is not MemberState.PENDING:
@@ -259,13 +303,13 @@ def _note(step: Step, member: Member, before: str, after: str, why: str) -> None
 def _end(step: Step, member: Member, why: str, *, gone: bool = False, reason: EndReason = EndReason.RECOVERED) -> None:
     """Drop a member; the alert ends with the last one (`reason`), or waits for a replacement of what is `gone`."""
     step.draft.members.drop(member.key)
+    effects_changed(step, member)
     _note(step, member, member.state, "inactive", why)
     alert = step.draft.alerts.get(member.alert)
     if alert is None or member.state is MemberState.PENDING or alert.state is not AlertState.FIRING:
         return
     if step.members(member.alert):
-        # What this member alone explained is no longer explained.
-        step.touch(msgspec.structs.replace(alert, news=alert.news or isinstance(member.signal, OOMKilled)))
+        step.touch(alert)
         return
     event = AlertEvent.LAST_GONE if gone else AlertEvent.LAST_ENDED
     state = move_alert(alert.state, event)
@@ -344,7 +388,7 @@ def _new_alert(step: Step, rule: CompiledRule, member: Member) -> Alert:
         news=True,
         since=member.since,
         baseline=member.baseline,
-        summary=member.baseline and not rule.hold,
+        summary=member.baseline and member.overdue,
         lead=member.signal,
         count=member.count,
         problems=tuple(problems),

@@ -5,18 +5,20 @@ Of a healthy pod only a digest is kept. Two objects of one name mean that the ea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from watcher.detect import failures, pods
-from watcher.detect.signals import Findings, common, observe, present
+from watcher.detect import claims, failures, pods
+from watcher.detect.fields import common
+from watcher.detect.signals import Findings, late_ooms, observe, present
 from watcher.model.kube import ContainerStatus, Pod
 from watcher.model.observations import EventType, PodSeen, Scope
-from watcher.model.signals import PodFailed
+from watcher.model.signals import PodFailed, WorkloadDown
 from watcher.model.state import ContainerHistory, PodState, ScopeState
-from watcher.pipeline import judging
+from watcher.pipeline import judging, objects, sight, workloads
 from watcher.pipeline.core import Step
 from watcher.pipeline.judging import Judged
 
@@ -37,6 +39,9 @@ def listed(step: Step, scope: ScopeState, *, complete: bool) -> None:
     for state in of_scope:
         if state.generation == scope.generation and state.pod is not None:
             judge(step, state, first_sight=not scope.known, baseline=judging.Baseline(everything=not scope.known))
+    for member in sorted(step.draft.members.all(), key=lambda member: member.key):
+        if isinstance(member.signal, WorkloadDown):
+            workloads.judge(step, member.workload)
 
 
 def _close_unknown(step: Step, scope: Scope) -> None:
@@ -71,7 +76,7 @@ def pod_seen(step: Step, one: PodSeen) -> None:
     if one.event is not EventType.LISTED:
         if state.pod is not None:
             judge(step, state)
-        _workload_changed(step, before, state)
+        _changed(step, before, state)
 
 
 def _state(step: Step, pod: Pod, before: PodState | None, scope: Scope, generation: int) -> PodState:
@@ -81,6 +86,7 @@ def _state(step: Step, pod: Pod, before: PodState | None, scope: Scope, generati
         workload, owner = before.workload, before.owner
     else:
         workload, owner = pods.workload_of(pod)
+    unmounted = claims.unmounted(pod) if pod.spec.volumes else ()
     plain = _is_plain(pod) and not step.draft.histories.by("uid", uid) and not step.draft.members.by("uid", uid)
     return PodState(
         uid=uid,
@@ -96,6 +102,9 @@ def _state(step: Step, pod: Pod, before: PodState | None, scope: Scope, generati
         leaving=meta.deletion_timestamp is not None,
         failed_at=before.failed_at if before is not None else None,
         ready_before=before.ready_before if before is not None else 1,
+        node=pod.spec.node_name,
+        claims=claims.declared(pod) if pod.spec.volumes else (),
+        unmounted=unmounted,
         pod=None if plain else pod,
     )
 
@@ -107,6 +116,8 @@ def _is_plain(pod: Pod) -> bool:
     if pod.status.phase == "Succeeded":
         return True
     statuses = pod.status.container_statuses or ()
+    if pods.condition(pod, "Ready") not in ("True", ""):
+        return False
     if not statuses or any(not s.ready or s.restart_count for s in statuses):
         return False
     return all(_is_settled(s) for s in pod.status.init_container_statuses or ())
@@ -140,15 +151,11 @@ def judge(
     step: Step, state: PodState, *, first_sight: bool = False, baseline: judging.Baseline = judging.NO_BASELINE
 ) -> None:
     """Look at a pod anew: its histories, its signals, its members."""
-    pod, draft = state.pod, step.draft
+    pod = state.pod
     assert pod is not None
     histories = _histories(step, state)
-    findings = observe(pod, _about(step, state, pod), histories, step.at, first_sight)
-    for container, history in findings.histories.items():
-        if history is None:
-            draft.histories.drop((state.uid, container))
-        elif history != histories.get(container):
-            draft.histories.put((state.uid, container), msgspec.structs.replace(history, uid=state.uid))
+    findings = observe(pod, _about(step, state, pod), histories, step.at, first_sight, _ooms(step, state))
+    _remember(step, state, findings, histories)
     if state.leaving:
         judging.leave(step, state.uid)
         return
@@ -156,7 +163,20 @@ def judge(
         judging.states_gone(step, state.uid)
     judging.judge(step, _judged(state), findings, baseline)
     _judge_failure(step, state, baseline)
+    sight.pod_changed(step, state.uid)
     _keep(step, state, findings.states != () or state.phase not in ("Running", "Succeeded"), findings.due)
+
+
+def _remember(step: Step, state: PodState, findings: Findings, histories: Mapping[str, ContainerHistory]) -> None:
+    for container, history in findings.histories.items():
+        if history is None:
+            step.draft.histories.drop((state.uid, container))
+        elif history != histories.get(container):
+            step.draft.histories.put((state.uid, container), msgspec.structs.replace(history, uid=state.uid))
+
+
+def _ooms(step: Step, state: PodState) -> tuple[datetime, ...]:
+    return tuple(objects.system_ooms(step, state.node)) if state.node else ()
 
 
 def _about(step: Step, state: PodState, pod: Pod) -> dict[str, Any]:
@@ -183,7 +203,9 @@ def _judge_failure(step: Step, state: PodState, baseline: judging.Baseline = jud
         return
     about = _about(step, state, state.pod)
     signal = failures.failure(state.pod, state, about, step.siblings(state.workload), step.at)
-    judging.judge(step, _judged(state), Findings(occurrences=(signal,)), baseline)
+    oom = failures.eviction_for_memory(state.pod, about, state.failed_at)
+    happened = (signal,) if oom is None else (signal, oom)
+    judging.judge(step, _judged(state), Findings(occurrences=happened), baseline)
     if signal.ready_pods >= signal.ready_pods_before:
         _made_good(step, state.uid)
 
@@ -209,10 +231,17 @@ def wake(step: Step, uid: str) -> None:
     state = step.draft.pods.get(uid)
     if state is None or state.pod is None:
         return
-    states, due = present(state.pod, _about(step, state, state.pod), _histories(step, state), step.at)
+    about, histories = _about(step, state, state.pod), _histories(step, state)
+    late = late_ooms(state.pod, about, histories, _ooms(step, state), step.at)
+    if late.occurrences:
+        _remember(step, state, late, histories)
+        histories = _histories(step, state)
+    states, due = present(state.pod, about, histories, step.at)
     if not state.leaving:
-        judging.judge(step, _judged(state), Findings(states=states), judging.NO_BASELINE)
+        found = Findings(states=states, occurrences=late.occurrences)
+        judging.judge(step, _judged(state), found, judging.NO_BASELINE)
         _judge_failure(step, state)
+        sight.pod_changed(step, uid)
     _keep(step, state, states != () or state.phase not in ("Running", "Succeeded"), due)
 
 
@@ -225,7 +254,18 @@ def gone(step: Step, uid: str) -> None:
         draft.histories.drop((history.uid, history.container))
     judging.pod_gone(step, uid)
     if state is not None:
-        _workload_changed(step, state, None)
+        _changed(step, state, None)
+
+
+def _changed(step: Step, before: PodState | None, after: PodState | None) -> None:
+    """What a pod means to its workload and to its claims."""
+    _workload_changed(step, before, after)
+    old = (before.claims, before.unmounted, before.phase, before.leaving) if before is not None else None
+    new = (after.claims, after.unmounted, after.phase, after.leaving) if after is not None else None
+    names = {*(before.claims if before is not None else ()), *(after.claims if after is not None else ())}
+    one = after or before
+    if one is not None and names and old != new:
+        objects.claims_changed(step, one.namespace, tuple(sorted(names)))
 
 
 def _workload_changed(step: Step, before: PodState | None, after: PodState | None) -> None:
@@ -235,6 +275,9 @@ def _workload_changed(step: Step, before: PodState | None, after: PodState | Non
     present_state = after or before
     if old == new or present_state is None:
         return
+    for alert in step.draft.alerts.by("workload", present_state.workload):
+        if alert.ends_at is None:
+            step.touch(alert)
     for failed in step.draft.pods.by("failed", present_state.workload):
         if failed is not after:
             _judge_failure(step, failed)

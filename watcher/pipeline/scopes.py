@@ -6,12 +6,18 @@ in this process nothing is judged and no timer runs (`handle`'s gate).
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
+from watcher.detect.signals import Findings
+from watcher.model.identity import Workload
 from watcher.model.observations import Forbidden, Scope, Started, StreamHealth, Synced
+from watcher.model.signals import StreamStale
 from watcher.model.state import EndReason, ScopeState
-from watcher.pipeline import judging, objects, pods
+from watcher.pipeline import judging, objects, pods, sight
 from watcher.pipeline.core import Step, begun
+from watcher.pipeline.judging import Judged
 from watcher.pipeline.settling import leave_lost_groups
 
 
@@ -48,7 +54,7 @@ def _close_unwatched(step: Step, namespaces: set[str]) -> None:
     for member in sorted(draft.members.all(), key=lambda member: member.key):
         if member.key.rule not in step.core.by_rule:
             judging.close(step, member, EndReason.RULE_REMOVED)
-        elif not everything and member.key.subject.namespace not in namespaces:
+        elif not everything and member.key.subject.namespace not in {"", *namespaces}:
             judging.close(step, member, EndReason.OUT_OF_SCOPE)
     for row in [] if everything else list(draft.histories.all()):
         if row.namespace not in namespaces:
@@ -58,6 +64,7 @@ def _close_unwatched(step: Step, namespaces: set[str]) -> None:
 def forbidden(step: Step, one: Forbidden) -> None:
     state = step.scope(one.scope)
     step.draft.scopes.put(one.scope, msgspec.structs.replace(state, forbidden=True, listing=False))
+    objects.claims_listed(step, one.scope)
 
 
 def listing(step: Step, scope: Scope) -> None:
@@ -73,9 +80,9 @@ def synced(step: Step, one: Synced) -> None:
     scope = step.scope(one.scope)
     if one.scope.kind == "Pod":
         pods.listed(step, scope, complete=one.complete)
-    else:
-        objects.listed(step, scope, complete=one.complete)
+    objects.listed(step, scope, complete=one.complete)
     draft.scopes.put(one.scope, msgspec.structs.replace(scope, listing=False, synced=True, known=True))
+    judging.judge(step, _stream(one.scope), Findings(), judging.NO_BASELINE)
     rules = tuple(sorted({*draft.meta.rules, *step.core.by_rule}))
     waiting = any(state.awaited for state in draft.scopes.all())
     if rules != draft.meta.rules and not waiting:
@@ -83,6 +90,25 @@ def synced(step: Step, one: Synced) -> None:
 
 
 def health(step: Step, one: StreamHealth) -> None:
-    """A stream is stale, or is heard again: what it shows was not seen meanwhile."""
-    state = step.scope(one.scope)
-    step.draft.scopes.put(one.scope, msgspec.structs.replace(state, stale_since=one.stale_since))
+    """A stream is stale, or is heard again: what it shows was not seen meanwhile, and WatcherBlind says so."""
+    state = msgspec.structs.replace(step.scope(one.scope), stale_since=one.stale_since)
+    step.draft.scopes.put(one.scope, state)
+    sight.scope_changed(step)
+    stale = () if one.stale_since is None else (_stale(step, one, one.stale_since),)
+    judging.judge(step, _stream(one.scope), Findings(states=stale), judging.NO_BASELINE)
+
+
+def _stale(step: Step, one: StreamHealth, since: datetime) -> StreamStale:
+    stream = _stream(one.scope)
+    return StreamStale(
+        uid=stream.uid,
+        cluster=step.core.cluster,
+        namespace=one.scope.namespace,
+        since=since,
+        kind=one.scope.kind,
+        reason=one.reason,
+    )
+
+
+def _stream(scope: Scope) -> Judged:
+    return Judged(f"stream/{scope.kind}/{scope.namespace}", Workload("", "Stream", ""))

@@ -16,17 +16,16 @@ from watcher.model.config import FirstStart
 from watcher.model.evidence import Evidence, EvidenceRequest
 from watcher.model.identity import AlertKey
 from watcher.model.message import HoldReason
-from watcher.model.signals import CrashLooping, LastExit, OomClass, OOMKilled, PodFailed
-from watcher.model.state import Alert, AlertState, Decision, EndReason, Group, Member, MemberState
+from watcher.model.signals import LastExit, PodFailed, WorkloadDown
+from watcher.model.state import Alert, AlertState, Decision, EndReason, Group, Member
 from watcher.notify.growth import concerns_all, grew
+from watcher.pipeline import workloads
 from watcher.pipeline.core import Step, subjects
+from watcher.pipeline.explaining import explain
 from watcher.pipeline.judging import end_alert
-from watcher.routing.inhibition import inhibitor
+from watcher.routing.inhibition import InhibitRule, inhibitor
 from watcher.routing.route import Route, group_labels
 from watcher.routing.timing import group_id, next_tick
-
-EXPLAINING = frozenset({OomClass.MAIN_PROCESS.value, OomClass.CHILD_THEN_EXIT.value, OomClass.NODE.value})
-TOLD_SEVERITIES = frozenset({"critical", "warning"})
 
 
 def settle(step: Step, key: AlertKey) -> None:
@@ -44,6 +43,8 @@ def settle(step: Step, key: AlertKey) -> None:
     step.draft.alerts.put(key, alert)
     if news:
         _touch_dependents(step, alert)
+    if not isinstance(alert.lead, WorkloadDown):
+        workloads.judge(step, alert.workload)
     _route(step, alert, news)
 
 
@@ -58,7 +59,7 @@ def _not_replaced(step: Step, alert: Alert) -> None:
 def _measure(step: Step, alert: Alert) -> Alert:
     """Its size, its leading member, and whether every member is the effect of something else."""
     members = step.members(alert.key)
-    causes = [_explain(step, member) for member in members]
+    causes = [explain(step, member) for member in members]
     size = len(subjects(members))
     explained = causes[0] if causes and all(cause is not None for cause in causes) else None
     if not members:
@@ -69,6 +70,7 @@ def _measure(step: Step, alert: Alert) -> Alert:
         peak=max(alert.peak, size),
         lead=members[0].signal if members else alert.lead,
         since=min(alert.since, members[0].since) if members else alert.since,
+        unseen_since=_unseen_since(members) if members else alert.unseen_since,
     )
     if alert.baseline and alert.settle_at is None and (alert.summary or alert.starts_at == step.at):
         return msgspec.structs.replace(changed, base_members=max(1, size))
@@ -80,37 +82,17 @@ def _measure(step: Step, alert: Alert) -> Alert:
     return changed
 
 
-def _explain(step: Step, member: Member) -> AlertKey | None:
-    """The alert that explains a member: an OOM kill told of the container whose last death it was."""
-    cause = _cause_of(step, member)
-    if cause != member.explained_by:
-        step.draft.members.put(member.key, msgspec.structs.replace(member, explained_by=cause))
-    return cause
-
-
-def _cause_of(step: Step, member: Member) -> AlertKey | None:
-    if not isinstance(member.signal, CrashLooping):
-        return None
-    subject = member.key.subject
-    history = step.draft.histories.get((subject.uid, subject.container))
-    if history is None or history.oom_class not in EXPLAINING:
-        return None
-    for other in step.draft.members.by("uid", subject.uid):
-        if (
-            isinstance(other.signal, OOMKilled)
-            and other.key.subject == subject
-            and other.state is not MemberState.PENDING
-            and (rule := step.core.by_rule.get(other.key.rule)) is not None
-            and rule.severity in TOLD_SEVERITIES
-        ):
-            return other.alert
-    return None
+def _unseen_since(members: list[Member]) -> datetime | None:
+    """Since when none of them is seen; None while one is."""
+    times = [member.unseen_since for member in members]
+    seen = [time for time in times if time is not None]
+    return max(seen) if seen and len(seen) == len(times) else None
 
 
 def _inhibited(step: Step, alert: Alert) -> AlertKey | None:
     """Shipped rules compare inside a workload; only the configuration's may look at every alert."""
     rules = step.core.inhibit_rules
-    narrow = [rule for rule in rules if "workload" in rule.equal and "namespace" in rule.equal]
+    narrow = [rule for rule in rules if _is_narrow(rule)]
     near = [other for other in step.draft.alerts.by("workload", alert.workload) if other.ends_at is None]
     found = inhibitor(narrow, alert, near)
     if found is None and len(narrow) < len(rules):
@@ -119,10 +101,15 @@ def _inhibited(step: Step, alert: Alert) -> AlertKey | None:
     return found
 
 
+def _is_narrow(rule: InhibitRule) -> bool:
+    """It compares alerts of one workload, claim or node only."""
+    return "namespace" in rule.equal and ("workload" in rule.equal or "claim" in rule.equal)
+
+
 def _touch_dependents(step: Step, alert: Alert) -> None:
     """What it explains or inhibits, or did until now, is looked at again in this instant."""
     others = step.draft.alerts.by("workload", alert.workload)
-    if any("workload" not in rule.equal and matches_all(rule.source, alert.labels) for rule in step.core.inhibit_rules):
+    if any(not _is_narrow(rule) and matches_all(rule.source, alert.labels) for rule in step.core.inhibit_rules):
         others = step.draft.alerts.by("firing", True)
     for other in others:
         if other.key != alert.key and other.ends_at is None and other.settle_at is None:

@@ -13,15 +13,16 @@ from watcher.lib.problems import Problem
 from watcher.lib.yamlpos import YamlError
 from watcher.lib.yamlpos import load as load_yaml
 from watcher.model.config import FirstStart
-from watcher.model.kube import Pod
+from watcher.model.kube import KubeObject
 from watcher.model.message import Notification
-from watcher.model.observations import Ended, Input, PodSeen
+from watcher.model.observations import Ended, Input, ObjectSeen
 from watcher.model.rule import CompiledRule
 from watcher.pipeline import Core
 from watcher.pipeline.core import subjects
 from watcher.replay.player import Player
 from watcher.rules.compile import compile_rules
-from watcher.rules.testfile import Expectation, Expected, RuleTest, Sent, inputs, mismatches, parse_tests
+from watcher.rules.testfile import Expectation, Expected, RuleTest, Sent, mismatches, parse_tests
+from watcher.rules.testinputs import inputs, object_of
 from watcher.settings.core import core_of
 from watcher.settings.load import ConfigErrors, load
 from watcher.source.reading import read
@@ -70,16 +71,16 @@ def _run(file: Path, test: RuleTest, rules_of: Callable[[tuple[Path, ...]], tupl
     settings = load(None)
     rules = rules_of(tuple((file.parent / name).resolve() for name in test.rule_files))
     core = core_of(msgspec.structs.replace(settings, rules=rules), FirstStart.ALERT)
-    seen = inputs(test, lambda name, item: _pod(file.parent / name, item))
+    seen = inputs(test, lambda name, item: _object(file.parent / name, item))
     failures = list(_failures(core, test, seen))
     return Result(file=str(file), name=test.name, failures=tuple(failures))
 
 
-def _pod(path: Path, item: int | str | None) -> Pod:
-    pods = [one.pod for one in read([path]) if isinstance(one, PodSeen)]
+def _object(path: Path, item: int | str | None) -> KubeObject:
+    found = [object_of(one) for one in read([path]) if isinstance(one, ObjectSeen)]
     if isinstance(item, str):
-        return next(pod for pod in pods if pod.metadata.name == item)
-    return pods[item or 0]
+        return next(each for each in found if each.metadata.name == item)
+    return found[item or 0]
 
 
 def _failures(core: Core, test: RuleTest, seen: list[Input]) -> list[str]:
@@ -115,6 +116,8 @@ def firing(player: Player) -> list[Expected]:
                     namespace=alert.key.namespace,
                     workload=alert.key.workload,
                     container=alert.key.container,
+                    claim=alert.key.claim,
+                    node=alert.key.node,
                     members=len(subjects(members)),
                 )
             )

@@ -43,6 +43,7 @@ _PLAIN: Final[dict[Any, cel.Type]] = {
     bool: cel.Type.BOOL,
     datetime: cel.Type.TIMESTAMP,
     dict[str, str]: cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
+    tuple[str, ...]: cel.Type.List(cel.Type.STRING),
 }
 _WRAPPED: Final[dict[Any, str]] = {
     str: "google.protobuf.StringValue",
@@ -93,7 +94,7 @@ class CelExpression:
 
     def evaluate(self, fields: Mapping[str, Any]) -> tuple[bool | None, str]:
         """(value, error): None where undecided; no error where a null field or a missing key made it so."""
-        data = {inner: value for inner, name in self._inputs if (value := fields[name]) is not None}
+        data = {inner: _value(value) for inner, name in self._inputs if (value := fields[name]) is not None}
         for inner, name in self._null_tests:
             data[inner] = fields[name] is None
         try:
@@ -109,6 +110,11 @@ class CelExpression:
         """Its value if that depends on no field, else None."""
         value = self._program.eval(data={}).value()
         return value if isinstance(value, bool) else None
+
+
+def _value(value: Any) -> Any:
+    """The library takes lists, and no tuples."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 class _Environment(msgspec.Struct, frozen=True):

@@ -22,6 +22,14 @@ _TYPES: Final = {
     "bool": "true or false",
     "datetime": "time",
     "dict[str, str]": "map of texts",
+    "tuple[str, ...]": "list of texts",
+}
+_TITLES: Final = {
+    "Signal": "Every signal",
+    "ContainerSignal": "Container signals",
+    "LastExit": "Signals with a last exit",
+    "ClaimSignal": "Claim signals",
+    "NodeSignal": "Node signals",
 }
 _HEAD: Final = """\
 # Signals
@@ -88,10 +96,13 @@ def _classes(tree: ast.Module) -> Iterator[_Class]:
 def _fields(node: ast.ClassDef) -> Iterator[_Field]:
     for index, statement in enumerate(node.body):
         name = _target(statement)
-        if not isinstance(statement, ast.AnnAssign) or not name or name == "OCCURRENCE":
+        if not isinstance(statement, ast.AnnAssign) or not name:
+            continue
+        annotation = ast.unparse(statement.annotation)
+        if annotation.startswith("ClassVar"):
             continue
         following = node.body[index + 1] if index + 1 < len(node.body) else None
-        yield _Field(name, _type(ast.unparse(statement.annotation)), _docstring(following))
+        yield _Field(name, _type(annotation), _docstring(following))
 
 
 def _target(statement: ast.stmt) -> str:
@@ -121,8 +132,7 @@ def _plain(text: str) -> str:
 
 
 def _title(name: str) -> str:
-    titles = {"Signal": "Every signal", "ContainerSignal": "Container signals", "LastExit": "Signals with a last exit"}
-    return titles.get(name, name)
+    return _TITLES.get(name, name)
 
 
 def _inherited(each: _Class, classes: dict[str, _Class]) -> str:

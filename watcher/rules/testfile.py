@@ -1,8 +1,9 @@
 """Rule tests: what is observed when, and which alerts fire then (design.md section 5).
 
-`parse_tests` reads a file, with all its errors at once; `inputs` makes of one test what the core is told. Running it
-is the replay's affair, reading the files that a test names (`rule_files`, `file`) the settings'; `mismatches` compares
-what fired with what was expected. Times count from `START`, which is `0s`.
+`parse_tests` reads a file, with all its errors at once; `testinputs.py` makes of a test what the core is told, and
+`testpod.py`, `testobjects.py` and `testsample.py` of the short forms real objects. Running a test is the replay's
+affair, reading the files that it names (`rule_files`, `file`) the settings'; `mismatches` compares what fired with what
+was expected. Times count from `START`, which is `0s`.
 
 Observations with `first_sight: true` are the list of the cluster when Watcher starts; the others come after it, so a
 test without any begins with an empty cluster, and every death in it counts.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -20,27 +21,73 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from watcher.lib.problems import Problem
 from watcher.lib.shapes import Duration, Shape, shape_problems
 from watcher.lib.yamlpos import Document, Path
-from watcher.model.kube import Pod
-from watcher.model.observations import EventType, Input, Listing, PodSeen, Scope, Synced
+from watcher.model.kube import Event, KubeObject, Namespace, Node, PersistentVolumeClaim, Pod
+from watcher.model.observations import StatsSampled
+from watcher.rules.testobjects import (
+    ClaimShape,
+    EventShape,
+    NamespaceShape,
+    NodeShape,
+    build_claim,
+    build_event,
+    build_namespace,
+    build_node,
+)
 from watcher.rules.testpod import START, PodShape, Timeline, build_pod
+from watcher.rules.testsample import SampleShape, build_sample
 
-PODS: Final = Scope(kind="Pod")
 
-ReadPod = Callable[[str, int | str | None], Pod]
-"""Gives the pod for an observation's `file` and `item`."""
+class _Form(NamedTuple):
+    """How an object is written: its short form, and the whole object."""
+
+    shape: type[Shape]
+    type: type[KubeObject]
+    build: Callable[..., KubeObject]
+    namespaced: bool = True
+
+
+FORMS: Final = {
+    "pod": _Form(PodShape, Pod, build_pod),
+    "claim": _Form(ClaimShape, PersistentVolumeClaim, build_claim),
+    "node": _Form(NodeShape, Node, build_node, namespaced=False),
+    "namespace": _Form(NamespaceShape, Namespace, build_namespace, namespaced=False),
+    "event": _Form(EventShape, Event, build_event),
+}
+_GIVEN: Final = (*FORMS, "sample", "file", "deleted")
+_DELETABLE: Final = ("pod", "claim", "node", "namespace")
+
+
+class Target(msgspec.Struct, frozen=True):
+    """An object of a test, by its name. `form`: a key of FORMS."""
+
+    form: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.form} {self.namespace}/{self.name}" if self.namespace else f"{self.form} {self.name}"
+
+    @classmethod
+    def of(cls, text: str) -> Target:
+        """Of `web-1`, `shop/web-1`, `claim/data`, `claim/shop/data`, `node/n1`."""
+        form, slash, rest = text.partition("/")
+        if not slash or form not in _DELETABLE:
+            form, rest = "pod", text
+        namespace, slash, name = rest.rpartition("/")
+        return cls(form, (namespace or "default") if FORMS[form].namespaced else "", name)
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a test: a pod, a pod out of a file, or the name of a pod that is deleted."""
+    """One line of a test: an object, one out of a file, the name of one that is deleted, or a kubelet's sample."""
 
     at: datetime
     first_sight: bool = False
-    pod: Pod | None = None
+    object: KubeObject | None = None
     file: str = ""
     item: int | str | None = None
     """Which object of a file's list: its number from 0, or its name."""
-    deleted: str = ""
-    """namespace/name"""
+    deleted: Target | None = None
+    sample: StatsSampled | None = None
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,10 +97,12 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = ""
     workload: str = ""
     container: str = ""
+    claim: str = ""
+    node: str = ""
     members: int | None = None
 
     def __str__(self) -> str:
-        asked = {name: getattr(self, name) for name in ("namespace", "workload", "container", "members")}
+        asked = {name: getattr(self, name) for name in self.__struct_fields__ if name != "alert"}
         told = ", ".join(f"{name} {value}" for name, value in asked.items() if value not in ("", None))
         return f"{self.alert} ({told})" if told else self.alert
 
@@ -105,6 +154,8 @@ class ExpectedShape(Shape):
     namespace: str = ""
     workload: str = ""
     container: str = ""
+    claim: str = ""
+    node: str = ""
     members: int | None = None
 
 
@@ -124,6 +175,11 @@ class ObservationShape(Shape):
     at: Duration
     first_sight: bool = False
     pod: Any = None
+    claim: Any = None
+    node: Any = None
+    namespace: Any = None
+    event: Any = None
+    sample: Any = None
     file: str = ""
     item: Annotated[Any, AfterValidator(_item)] = None
     deleted: str = ""
@@ -139,6 +195,9 @@ class CaseShape(Shape):
 class FileOfTestsShape(Shape):
     rule_files: list[str]
     tests: list[Any]
+
+
+_S = TypeVar("_S", bound=Shape)
 
 
 def parse_tests(document: Document) -> tuple[tuple[RuleTest, ...], list[Problem]]:
@@ -161,16 +220,6 @@ def parse_tests(document: Document) -> tuple[tuple[RuleTest, ...], list[Problem]
     return tuple(tests), problems
 
 
-def inputs(test: RuleTest, read: ReadPod) -> list[Input]:
-    """What the core is told, in order. Raises LookupError where a pod is deleted that was never seen."""
-    first = [each for each in test.observations if each.first_sight]
-    listed_from, listed_until = (first[0].at, first[-1].at) if first else (START, START)
-    known: dict[str, Pod] = {}
-    listed = [_seen(each, known, read) for each in first]
-    later = [_seen(each, known, read) for each in test.observations[len(first) :]]
-    return [Listing(at=listed_from, scope=PODS), *listed, Synced(at=listed_until, scope=PODS), *later]
-
-
 def mismatches(expectation: Expectation, firing: Sequence[Expected]) -> tuple[str, ...]:
     """What differs, in sentences; empty where exactly what was expected fires. `firing` has every field set."""
     left = list(firing)
@@ -187,23 +236,6 @@ def mismatches(expectation: Expectation, firing: Sequence[Expected]) -> tuple[st
 def _fits(expected: Expected, alert: Expected) -> bool:
     asked = [(value, getattr(alert, name)) for name, value in msgspec.structs.asdict(expected).items()]
     return all(value in ("", None) or value == real for value, real in asked)
-
-
-def _seen(observation: Observation, known: dict[str, Pod], read: ReadPod) -> PodSeen:
-    """The input for one observation; `known` is what the test has shown so far, by namespace/name."""
-    at = observation.at
-    if observation.deleted:
-        if observation.deleted not in known:
-            raise LookupError(f"there is no pod {observation.deleted} to delete")
-        return PodSeen(at=at, event=EventType.DELETED, scope=PODS, pod=known.pop(observation.deleted))
-    pod = observation.pod or read(observation.file, observation.item)
-    name = f"{pod.metadata.namespace}/{pod.metadata.name}"
-    before = known.get(name)
-    known[name] = pod
-    if observation.first_sight:
-        return PodSeen(at=at, event=EventType.LISTED, scope=PODS, pod=pod)
-    same = before is not None and before.metadata.uid == pod.metadata.uid
-    return PodSeen(at=at, event=EventType.MODIFIED if same else EventType.ADDED, scope=PODS, pod=pod)
 
 
 def _test(
@@ -240,35 +272,52 @@ def _observation(
         shape = ObservationShape.model_validate(data)
     except ValidationError:
         return None
-    given = [name for name in ("pod", "file", "deleted") if data.get(name) is not None]
+    given = [name for name in _GIVEN if data.get(name) is not None]
     if len(given) != 1:
-        problems.append(document.problem(path, "an observation has one of pod, file and deleted"))
+        names = f"{', '.join(_GIVEN[:-1])} and {_GIVEN[-1]}"
+        problems.append(document.problem(path, f"an observation has one of {names}"))
         return None
-    at = START + shape.at
-    pod = None
-    if shape.pod is not None:
-        pod = _pod(document, (*path, "pod"), shape, timeline, problems)
-        if pod is None:
-            return None
-    deleted = shape.deleted if "/" in shape.deleted or not shape.deleted else f"default/{shape.deleted}"
-    return Observation(at=at, first_sight=shape.first_sight, pod=pod, file=shape.file, item=shape.item, deleted=deleted)
+    (name,) = given
+    seen = Observation(
+        at=START + shape.at,
+        first_sight=shape.first_sight,
+        file=shape.file,
+        item=shape.item,
+        deleted=Target.of(shape.deleted) if shape.deleted else None,
+    )
+    here = (*path, name)
+    if name in FORMS:
+        found = _object(document, here, data[name], (shape, timeline), problems)
+        return msgspec.structs.replace(seen, object=found) if found is not None else None
+    if name == "sample":
+        sample = _shaped(SampleShape, document, here, data[name], problems)
+        return msgspec.structs.replace(seen, sample=build_sample(sample, seen.at)) if sample is not None else None
+    return seen
 
 
-def _pod(
-    document: Document, path: Path, shape: ObservationShape, timeline: Timeline, problems: list[Problem]
-) -> Pod | None:
-    if isinstance(shape.pod, dict) and "metadata" in shape.pod:
+def _object(
+    document: Document, path: Path, data: Any, about: tuple[ObservationShape, Timeline], problems: list[Problem]
+) -> KubeObject | None:
+    """The object at `path`, whose last part names its form."""
+    form, (observation, timeline) = FORMS[str(path[-1])], about
+    if isinstance(data, dict) and "metadata" in data:
         try:
-            return msgspec.convert(shape.pod, Pod)
+            return msgspec.convert(data, form.type)
         except msgspec.ValidationError as error:
-            problems.append(document.problem(path, f"this is no pod: {error}"))
+            problems.append(document.problem(path, f"this is no {path[-1]}: {error}"))
             return None
-    try:
-        pod = PodShape.model_validate(shape.pod)
-    except ValidationError as error:
-        problems.extend(shape_problems(error, document, PodShape, path))
+    shape = _shaped(form.shape, document, path, data, problems)
+    if shape is None:
         return None
-    return build_pod(pod, START + shape.at, timeline, first_sight=shape.first_sight)
+    return form.build(shape, START + observation.at, timeline, first_sight=observation.first_sight)
+
+
+def _shaped(model: type[_S], document: Document, path: Path, data: Any, problems: list[Problem]) -> _S | None:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems.extend(shape_problems(error, document, model, path))
+        return None
 
 
 def _order(document: Document, path: Path, shape: CaseShape) -> Iterator[Problem]:
@@ -278,22 +327,28 @@ def _order(document: Document, path: Path, shape: CaseShape) -> Iterator[Problem
             if entries[index].at < entries[index - 1].at:
                 yield document.problem((*path, key, index, "at"), "time does not go back: put this one earlier")
     listing = True
-    there: set[str] = set()
+    there: set[Target] = set()
     for index, each in enumerate(shape.observations):
         here = (*path, "observations", index)
-        if each.first_sight and (not listing or each.deleted):
+        if each.first_sight and (not listing or each.deleted or each.sample is not None):
             yield document.problem((*here, "first_sight"), "what is there at first sight comes first, and is there")
         listing = listing and each.first_sight
-        name = each.deleted if "/" in each.deleted or not each.deleted else f"default/{each.deleted}"
-        if name and name not in there and not any(other.file for other in shape.observations[:index]):
-            yield document.problem((*here, "deleted"), f"there is no pod {name} before this: nothing to delete")
-        there = (there - {name}) | _names(each.pod)
+        gone = Target.of(each.deleted) if each.deleted else None
+        if gone is not None and gone not in there and not any(other.file for other in shape.observations[:index]):
+            yield document.problem((*here, "deleted"), f"there is no {gone} before this: nothing to delete")
+        there = (there - {gone}) | _names(each)
 
 
-def _names(pod: Any) -> set[str]:
-    meta = pod.get("metadata", pod) if isinstance(pod, dict) else {}
-    name = meta.get("name") if isinstance(meta, dict) else None
-    return {f"{meta.get('namespace') or 'default'}/{name}"} if name else set()
+def _names(observation: ObservationShape) -> set[Target]:
+    """What it shows, as it can be deleted."""
+    for form in _DELETABLE:
+        data = getattr(observation, form)
+        meta = data.get("metadata", data) if isinstance(data, dict) else {}
+        name = meta.get("name") if isinstance(meta, dict) else None
+        if name:
+            namespace = str(meta.get("namespace") or "default") if FORMS[form].namespaced else ""
+            return {Target(form, namespace, str(name))}
+    return set()
 
 
 def _expectation(shape: ExpectShape) -> Expectation:

@@ -18,10 +18,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from watcher.lib.durations import DurationError, parse_duration
 from watcher.lib.shapes import Duration, Shape
 from watcher.model.kube import (
+    ClaimSource,
     Condition,
     Container,
     ContainerStateKube,
     ContainerStatus,
+    EnvVar,
     ObjectMeta,
     OwnerReference,
     Pod,
@@ -31,6 +33,8 @@ from watcher.model.kube import (
     StateRunning,
     StateTerminated,
     StateWaiting,
+    Volume,
+    VolumeMount,
 )
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,8 +43,8 @@ START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _HASH: Final = "7d4b9c6f8"
 _RUN: Final = "29000000"
 """The time suffix of a CronJob's Job, in minutes since the epoch."""
-_BEFORE: Final = timedelta(hours=1)
-"""How old a pod is that is there at first sight."""
+BEFORE: Final = timedelta(hours=1)
+"""How old an object is that is there at first sight."""
 
 
 def _moment(value: Any) -> datetime | None:
@@ -59,12 +63,12 @@ def _moment(value: Any) -> datetime | None:
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 
 
-def _truth(value: Any) -> Any:
+def truth(value: Any) -> Any:
     """Kubernetes writes the status of a condition as text, YAML reads it as a boolean."""
     return str(value).capitalize() if isinstance(value, bool) else value
 
 
-def _condition(value: Any) -> Any:
+def condition_of(value: Any) -> Any:
     return {"status": value} if not isinstance(value, dict) else value
 
 
@@ -102,11 +106,14 @@ class ContainerShape(Shape):
     image: str = ""
     limits: dict[str, str | int | float] | None = None
     requests: dict[str, str | int | float] | None = None
+    command: list[str] | None = None
+    args: list[str] | None = None
+    env: dict[str, str] = Field(default_factory=dict)
     restart_policy: Literal["", "Always"] = ""
 
 
 class ConditionShape(Shape):
-    status: Annotated[str, BeforeValidator(_truth)] = "True"
+    status: Annotated[str, BeforeValidator(truth)] = "True"
     reason: str = ""
     message: str = ""
     at: Moment = None
@@ -126,9 +133,26 @@ class PodShape(Shape):
     phase: Literal["", "Pending", "Running", "Succeeded", "Failed", "Unknown"] = ""
     reason: str = ""
     message: str = ""
-    conditions: dict[str, Annotated[ConditionShape, BeforeValidator(_condition)]] = Field(default_factory=dict)
+    conditions: dict[str, Annotated[ConditionShape, BeforeValidator(condition_of)]] = Field(default_factory=dict)
     containers: dict[str, ContainerShape] = Field(default_factory=dict)
     init_containers: dict[str, ContainerShape] = Field(default_factory=dict)
+    unschedulable: str = ""
+    """The scheduler's message: the pod has no node yet, and its containers no status."""
+    gated: bool = False
+    """A scheduling gate keeps it waiting."""
+    claims: list[str] = Field(default_factory=list)
+    """Claims that it declares, mounted by its first container."""
+    unmounted: list[str] = Field(default_factory=list)
+    """Claims that it declares and no container mounts."""
+
+    @property
+    def waits_for_node(self) -> bool:
+        return bool(self.unschedulable or self.gated)
+
+
+def uid_of(namespace: str, name: str) -> str:
+    """The uid of an object whose test gives none."""
+    return "-".join(filter(None, ("uid", namespace, name)))
 
 
 class Timeline:
@@ -158,9 +182,9 @@ class _Builder(msgspec.Struct, frozen=True):
 
 def build_pod(shape: PodShape, at: datetime, timeline: Timeline, *, first_sight: bool) -> Pod:
     """The pod that `shape` describes at `at`."""
-    builder = _Builder(shape, at, timeline, shape.uid or f"uid-{shape.namespace}-{shape.name}")
+    builder = _Builder(shape, at, timeline, shape.uid or uid_of(shape.namespace, shape.name))
     phase = shape.phase or _phase(shape)
-    created = shape.created or timeline.first(at - _BEFORE if first_sight else at, "created", builder.uid)
+    created = shape.created or timeline.first(at - BEFORE if first_sight else at, "created", builder.uid)
     owner, labels = _ownership(shape.owner)
     return Pod(
         metadata=ObjectMeta(
@@ -174,10 +198,15 @@ def build_pod(shape: PodShape, at: datetime, timeline: Timeline, *, first_sight:
             owner_references=owner,
         ),
         spec=PodSpec(
-            node_name=shape.node,
+            node_name="" if shape.waits_for_node else shape.node,
             restart_policy=shape.restart_policy,
-            containers=[_spec(name, each) for name, each in shape.containers.items()],
+            containers=_with_claims([_spec(name, each) for name, each in shape.containers.items()], shape.claims),
             init_containers=[_spec(name, each) for name, each in shape.init_containers.items()] or None,
+            volumes=[
+                Volume(name=name, persistent_volume_claim=ClaimSource(claim_name=name))
+                for name in (*shape.claims, *shape.unmounted)
+            ]
+            or None,
         ),
         status=PodStatus(
             phase=phase,
@@ -185,10 +214,25 @@ def build_pod(shape: PodShape, at: datetime, timeline: Timeline, *, first_sight:
             message=shape.message,
             start_time=created,
             conditions=list(_conditions(builder, phase)),
-            init_container_statuses=[_status(builder, *each, True) for each in shape.init_containers.items()] or None,
-            container_statuses=[_status(builder, *each, False) for each in shape.containers.items()] or None,
+            init_container_statuses=_statuses(builder, shape.init_containers, init=True),
+            container_statuses=_statuses(builder, shape.containers, init=False),
         ),
     )
+
+
+def _statuses(builder: _Builder, shapes: dict[str, ContainerShape], *, init: bool) -> list[ContainerStatus] | None:
+    """The kubelet writes them, so that there are none before a node is found."""
+    if builder.shape.waits_for_node:
+        return None
+    return [_status(builder, name, shape, init) for name, shape in shapes.items()] or None
+
+
+def _with_claims(containers: list[Container], claims: list[str]) -> list[Container]:
+    """The first container mounts them; a pod whose test names no container has one."""
+    if not claims:
+        return containers
+    first, *others = containers or [Container(name="app")]
+    return [msgspec.structs.replace(first, volume_mounts=[VolumeMount(name=name) for name in claims]), *others]
 
 
 def _ownership(owner: str | None) -> tuple[list[OwnerReference] | None, dict[str, str]]:
@@ -208,7 +252,15 @@ def _spec(name: str, shape: ContainerShape) -> Container:
     resources = None
     if shape.limits or shape.requests:
         resources = ResourceRequirements(limits=shape.limits, requests=shape.requests)
-    return Container(name=name, image=_image(name, shape), restart_policy=shape.restart_policy, resources=resources)
+    return Container(
+        name=name,
+        image=_image(name, shape),
+        restart_policy=shape.restart_policy,
+        resources=resources,
+        command=shape.command,
+        args=shape.args,
+        env=[EnvVar(name=name, value=value) for name, value in shape.env.items()] or None,
+    )
 
 
 def _image(name: str, shape: ContainerShape) -> str:
@@ -273,6 +325,8 @@ def _terminated(builder: _Builder, name: str, instance: int, shape: TerminatedSh
 
 def _phase(shape: PodShape) -> str:
     """As the kubelet computes it (getPhase in pkg/kubelet/kubelet_pods.go), from what a test may say."""
+    if shape.waits_for_node:
+        return "Pending"
     waits = [each for each in shape.init_containers.values() if not _is_ready(each, init=True) and not _is_up(each)]
     containers = list(shape.containers.values())
     if waits or not containers:
@@ -295,13 +349,7 @@ def _is_up(sidecar: ContainerShape) -> bool:
 
 def _conditions(builder: _Builder, phase: str) -> Iterator[Condition]:
     shape = builder.shape
-    serving = [*shape.containers.values(), *(c for c in shape.init_containers.values() if c.restart_policy)]
-    ready = phase == "Running" and bool(shape.containers) and all(_is_ready(each, init=False) for each in serving)
-    stated = {
-        "PodScheduled": ConditionShape(status=str(bool(shape.node))),
-        "Ready": ConditionShape(status=str(ready)),
-        **shape.conditions,
-    }
+    stated = {"PodScheduled": _scheduled(shape), "Ready": _ready(shape, phase), **shape.conditions}
     for kind, each in stated.items():
         yield Condition(
             type=kind,
@@ -310,3 +358,23 @@ def _conditions(builder: _Builder, phase: str) -> Iterator[Condition]:
             message=each.message,
             last_transition_time=each.at or builder.timeline.since(each.status, builder.at, kind, builder.uid),
         )
+
+
+def _scheduled(shape: PodShape) -> ConditionShape:
+    if shape.gated:
+        message = "Scheduling is blocked due to non-empty scheduling gates"
+        return ConditionShape(status="False", reason="SchedulingGated", message=message)
+    if shape.unschedulable:
+        return ConditionShape(status="False", reason="Unschedulable", message=shape.unschedulable)
+    return ConditionShape(status=str(bool(shape.node)))
+
+
+def _ready(shape: PodShape, phase: str) -> ConditionShape:
+    serving = {**shape.containers, **{name: c for name, c in shape.init_containers.items() if c.restart_policy}}
+    missing = [name for name, each in serving.items() if not _is_ready(each, init=False)]
+    if phase == "Running" and shape.containers and not missing:
+        return ConditionShape(status="True")
+    if phase == "Running":
+        message = f"containers with unready status: [{' '.join(missing)}]"
+        return ConditionShape(status="False", reason="ContainersNotReady", message=message)
+    return ConditionShape(status="False")

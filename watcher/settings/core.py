@@ -17,4 +17,5 @@ def core_of(settings: Settings, first_start: FirstStart | None = None) -> Core:
         inhibit_rules=settings.inhibit_rules,
         first_start=first_start or settings.first_start,
         external_url=settings.http.external_url,
+        hints=settings.hints,
     )

@@ -15,6 +15,7 @@ from watcher.lib.problems import Position, Problem, sort_problems
 from watcher.lib.yamlpos import Document
 from watcher.lib.yamlpos import load as load_yaml
 from watcher.model.config import ConsoleConfig, Receiver
+from watcher.model.hints import RECEIVER
 from watcher.model.rule import CompiledRule
 from watcher.routing.route import Route
 from watcher.rules.compile import compile_rules
@@ -45,8 +46,6 @@ CONSOLE: Final = Receiver(name="default", integrations=(("console_configs[0]", C
 NOT_YET: Final[tuple[tuple[str, ...], ...]] = (
     ("volumes",),
     ("storm",),
-    ("heartbeat", "url"),
-    ("heartbeat", "url_file"),
     ("http", "token_file"),
     ("http", "open_writes"),
 )
@@ -98,7 +97,7 @@ def _read(
         receivers = (CONSOLE,)
         if config is not None:
             file.warn((), "there are no receivers: messages go to standard output")
-    route = _route(file, receivers)
+    route = _route(file, receivers, own)
     own_inhibitions = read_inhibitions(file)
     rules = _rules(_places(file, overrides, own), patterns, file.directory, problems)
     if not any(problem.is_error for problem in problems):
@@ -113,6 +112,7 @@ def _read(
         first_start=own.first_start,
         record=own.record,
         storm=own.storm,
+        hints=own.hints,
         receivers=receivers,
         route=route,
         inhibit_rules=(*shipped_inhibitions(), *own_inhibitions),
@@ -148,8 +148,9 @@ def _not_in_force(file: ConfigFile) -> None:
             file.warn(path, f"{'.'.join(map(str, path))} is not in force yet: see docs/limits.md", key=True)
 
 
-def _route(file: ConfigFile, receivers: tuple[Receiver, ...]) -> Route:
+def _route(file: ConfigFile, receivers: tuple[Receiver, ...], own: Own) -> Route:
     names = [receiver.name for receiver in receivers]
+    by_hints = any(RECEIVER in rule.allow for rule in own.hints)
     intervals = read_intervals(file)
     if file.at(("route",)) is not None:
         reader = RouteReader(file, frozenset(names), intervals)
@@ -157,14 +158,14 @@ def _route(file: ConfigFile, receivers: tuple[Receiver, ...]) -> Route:
         entries: Any = file.at(("receivers",))
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             name = entry.get("name") if isinstance(entry, dict) else None
-            if isinstance(name, str) and name and name not in reader.used:
+            if isinstance(name, str) and name and name not in reader.used and not by_hints:
                 file.warn(("receivers", index, "name"), f"no route uses the receiver {name}")
         return route
     if len(names) == 1:
         return shipped_route(names[0])
     if "default" in names:
         for index, name in enumerate(names):
-            if name != "default":
+            if name != "default" and not by_hints:
                 file.warn(("receivers", index, "name"), f"no route uses the receiver {name}: write a route")
         return shipped_route("default")
     if not names:

@@ -14,6 +14,7 @@ from watcher.lib.shapes import Duration, Shape, shape_problems
 from watcher.lib.yamlpos import Path
 from watcher.model.config import (
     FirstStart,
+    HintRule,
     HttpConfig,
     Secret,
     StoreConfig,
@@ -24,6 +25,7 @@ from watcher.model.config import (
 from watcher.settings.addresses import is_http_url, parse_listen
 from watcher.settings.configfile import ConfigFile
 from watcher.settings.files import FileProblem, read_secret
+from watcher.settings.hints import HintShape, read_hints
 from watcher.settings.overrides import Overrides
 
 _SECOND: Final = timedelta(seconds=1)
@@ -76,6 +78,7 @@ class OwnShape(Shape):
     http: HttpShape = Field(default_factory=HttpShape)
     heartbeat: HeartbeatShape = Field(default_factory=HeartbeatShape)
     storm: StormShape = Field(default_factory=StormShape)
+    hints: list[HintShape] = Field(default_factory=list)
     record: str = ""
 
 
@@ -95,6 +98,7 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
     http: HttpConfig = HttpConfig()
     heartbeat_url: Secret | None = None
     storm: StormConfig = StormConfig()
+    hints: tuple[HintRule, ...] = ()
     record: str = ""
 
 
@@ -139,6 +143,7 @@ class _Reader:
             http=self.http(shape.http),
             heartbeat_url=self.secret(("heartbeat", "url"), shape.heartbeat.url, shape.heartbeat.url_file),
             storm=StormConfig(groups=shape.storm.groups, within=shape.storm.within),
+            hints=read_hints(shape.hints, self.wrong),
             record=shape.record,
         )
 

@@ -11,6 +11,7 @@ from watcher.lib.problems import Problem
 from watcher.model.config import (
     Config,
     FirstStart,
+    HintRule,
     HttpConfig,
     Receiver,
     Secret,
@@ -38,6 +39,8 @@ class Settings(Config, frozen=True, kw_only=True):
     record: str = ""
     """The file that the running service records itself to; empty: none."""
     storm: StormConfig = StormConfig()
+    hints: tuple[HintRule, ...] = ()
+    """What annotations may do, by namespace."""
     receivers: tuple[Receiver, ...]
     route: Route
     inhibit_rules: tuple[InhibitRule, ...]

@@ -15,6 +15,7 @@ from watcher.routing.route import Route
 
 BY_WORKLOAD: Final = ("cluster", "namespace", "workload_kind", "workload")
 BY_CLAIM: Final = ("cluster", "namespace", "claim")
+BY_VOLUME: Final = ("cluster", "namespace", "claim", "node")
 BY_NODE: Final = ("cluster", "alertname")
 
 GROUP_WAIT: Final = timedelta(seconds=10)
@@ -53,6 +54,18 @@ def shipped_inhibitions() -> tuple[InhibitRule, ...]:
             source=(_alert("ContainerCrashLooping"), watchers_own),
             target=(_alert("ContainerRestartingOften"), watchers_own),
             equal=(*BY_WORKLOAD, "container"),
+        ),
+        InhibitRule(
+            name="VolumeNearlyFull over milder ones of the same volume",
+            source=(_alert("VolumeNearlyFull"),),
+            target=(_is("alertname", MatcherOp.REGEX, "VolumeFillingUp|VolumeWillFill"),),
+            equal=BY_VOLUME,
+        ),
+        InhibitRule(
+            name="VolumeFillingUp over VolumeWillFill",
+            source=(_alert("VolumeFillingUp"),),
+            target=(_alert("VolumeWillFill"),),
+            equal=BY_VOLUME,
         ),
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from watcher.source.errors import ConnectError, LineTooLong, Unreachable, api_er
 from watcher.source.library import library
 
 Query = Mapping[str, str | int]
+
+JSON = "application/json"
 
 CONNECT_WITHIN = 5.0
 """Seconds for the socket and TLS: an API server that is there answers within a few round trips."""
@@ -49,6 +52,15 @@ class Answer:
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._content = response.content
         self.headers = response.headers
+
+    @property
+    def date(self) -> datetime | None:
+        """The server's time when it began to answer, to the second; None: it tells none."""
+        try:
+            date = parsedate_to_datetime(self.headers.get("Date", ""))
+        except ValueError:
+            return None
+        return date if date.tzinfo is not None else None
 
     async def body(self) -> bytes:
         """All of it."""
@@ -104,18 +116,22 @@ class KubeClient:
             api.configuration.refresh_api_key_hook = hook
 
     async def request(
-        self, path: str, query: Query | None = None, timeout: aiohttp.ClientTimeout | None = None
+        self,
+        path: str,
+        query: Query | None = None,
+        timeout: aiohttp.ClientTimeout | None = None,
+        accept: str = JSON,
     ) -> aiohttp.ClientResponse:
-        """The raw answer, whatever its status; a 401 is asked once more with a fresh token. Unreachable."""
-        response = await self._call(path, query, timeout)
+        """The raw answer, whatever its status; a 401 is asked once more with fresh credentials. Unreachable."""
+        response = await self._call(path, query, timeout, accept)
         if response.status == 401 and self._refresher is not None:
             response.close()
             await self._refresher.refresh(force=True)
-            response = await self._call(path, query, timeout)
+            response = await self._call(path, query, timeout, accept)
         return response
 
     async def _call(
-        self, path: str, query: Query | None, timeout: aiohttp.ClientTimeout | None
+        self, path: str, query: Query | None, timeout: aiohttp.ClientTimeout | None, accept: str
     ) -> aiohttp.ClientResponse:
         try:
             response: aiohttp.ClientResponse = await self._api.call_api(
@@ -123,7 +139,7 @@ class KubeClient:
                 "GET",
                 query_params=[(key, str(value)) for key, value in (query or {}).items()],
                 # Servers of 1.37 gzip watches with one member per flush, which some clients cut short.
-                header_params={"Accept": "application/json", "Accept-Encoding": "identity"},
+                header_params={"Accept": accept, "Accept-Encoding": "identity"},
                 auth_settings=["BearerToken"],
                 _preload_content=False,
                 _request_timeout=timeout or limits(),
@@ -134,10 +150,14 @@ class KubeClient:
 
     @asynccontextmanager
     async def get(
-        self, path: str, query: Query | None = None, timeout: aiohttp.ClientTimeout | None = None
+        self,
+        path: str,
+        query: Query | None = None,
+        timeout: aiohttp.ClientTimeout | None = None,
+        accept: str = JSON,
     ) -> AsyncIterator[Answer]:
         """An answer of status 200; ApiError and its kinds for any other. Closed at the end, read or not."""
-        response = await self.request(path, query, timeout)
+        response = await self.request(path, query, timeout, accept)
         try:
             answer = Answer(response)
             if response.status != 200:

@@ -1,34 +1,35 @@
 """Bytes of the API server into narrow records, and nothing wider (100,000 events/s against 700 with the full models).
 
-One broken object must not stop a stream, so a list's items are decoded one by one, and a watch line that does not
-fit is looked at a second time to say what it was: an unknown type, a broken object, or no JSON at all. The type is
-known before the object is decoded: the objects of ERROR and BOOKMARK are no pods. What the records hold is fixed in
-watcher/model/kube.py; which answers are errors, in errors.py.
+One decoder for each kind. One broken object must not stop a stream, so a list's items are decoded one by one, and a
+watch line that does not fit is looked at a second time to say what it was: an unknown type, a broken object, or no
+JSON at all. The type is known before the object is decoded: the objects of ERROR and BOOKMARK are of no kind. What the
+records hold is fixed in watcher/model/kube.py, what is kept of them in `narrow`; which answers are errors, in `errors`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from sys import intern
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from watcher.model.kube import ContainerStateKube, Pod
+from watcher.model.kube import Event, KubeObject, Namespace, Node, PersistentVolumeClaim, Pod
 from watcher.model.observations import EventType
+from watcher.source import kinds
 from watcher.source.errors import Status, Undecodable
+from watcher.source.kinds import Kind
+from watcher.source.narrow import narrow_pod
 
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""Holds the whole manifest, environment values included."""
+T = TypeVar("T")
 
 BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """All that msgspec raises for bytes that are not what they should be (ValidationError is a DecodeError)."""
 
 
-class PodChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A watch event about a pod."""
+class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A watch event about an object of the kind that is watched."""
 
     event: EventType
-    pod: Pod
+    object: KubeObject
 
 
 class Bookmark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -43,6 +44,8 @@ class Skipped(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str
     detail: str
     version: str = ""
+    named: bool = False
+    """It tells a name: an object that is there, and cannot be read."""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -50,11 +53,11 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     version: str
     token: str
-    pods: list[Pod]
+    objects: list[KubeObject]
     skipped: list[Skipped]
 
 
-WatchItem = PodChange | Bookmark | Status | Skipped
+WatchItem = Change | Bookmark | Status | Skipped
 
 
 class _Meta(msgspec.Struct, frozen=True, gc=False):
@@ -66,21 +69,29 @@ class _Versioned(msgspec.Struct, frozen=True, gc=False):
     metadata: _Meta = _Meta()
 
 
+class _NameMeta(msgspec.Struct, frozen=True, gc=False):
+    name: str
+
+
+class _Named(msgspec.Struct, frozen=True, gc=False):
+    metadata: _NameMeta
+
+
 class _List(msgspec.Struct, frozen=True, gc=False):
     metadata: _Meta = _Meta()
     items: list[msgspec.Raw] | None = None
 
 
-class _Added(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="ADDED"):
-    object: Pod
+class _Added(msgspec.Struct, Generic[T], frozen=True, gc=False, tag_field="type", tag="ADDED"):
+    object: T
 
 
-class _Modified(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="MODIFIED"):
-    object: Pod
+class _Modified(msgspec.Struct, Generic[T], frozen=True, gc=False, tag_field="type", tag="MODIFIED"):
+    object: T
 
 
-class _Deleted(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="DELETED"):
-    object: Pod
+class _Deleted(msgspec.Struct, Generic[T], frozen=True, gc=False, tag_field="type", tag="DELETED"):
+    object: T
 
 
 class _Bookmark(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="BOOKMARK"):
@@ -96,49 +107,86 @@ class _Any(msgspec.Struct, frozen=True, gc=False):
     object: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-_EVENTS = {_Added: EventType.ADDED, _Modified: EventType.MODIFIED, _Deleted: EventType.DELETED}
+_EVENTS: dict[type, EventType] = {
+    _Added: EventType.ADDED,
+    _Modified: EventType.MODIFIED,
+    _Deleted: EventType.DELETED,
+}
 _KNOWN = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"})
 
-_watch_decoder = msgspec.json.Decoder(_Added | _Modified | _Deleted | _Bookmark | _Error)
 _any_decoder = msgspec.json.Decoder(_Any)
 _list_decoder = msgspec.json.Decoder(_List)
-_pod_decoder = msgspec.json.Decoder(Pod)
 _versioned_decoder = msgspec.json.Decoder(_Versioned)
+_named_decoder = msgspec.json.Decoder(_Named)
 _status_decoder = msgspec.json.Decoder(Status)
+
+
+class KindDecoder:
+    """The answers about one kind."""
+
+    def __init__(self, kind: Kind, line: msgspec.json.Decoder[Any]) -> None:
+        self._narrow = kind.narrow
+        self._line = line
+        self._one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind.record)
+
+    def one(self, raw: bytes | msgspec.Raw) -> KubeObject:
+        """One object, narrowed; one of BROKEN is raised when it is none."""
+        item: KubeObject = self._narrow(self._one.decode(raw))
+        return item
+
+    def page(self, body: bytes) -> Page:
+        """A page of a list; Undecodable when it is no list at all."""
+        try:
+            answer = _list_decoder.decode(body)
+        except BROKEN as error:
+            raise Undecodable(f"the list is not readable: {error}") from error
+        objects: list[KubeObject] = []
+        skipped: list[Skipped] = []
+        decode, narrowed = self._one.decode, self._narrow
+        for raw in answer.items or ():
+            try:
+                objects.append(narrowed(decode(raw)))
+            except BROKEN as error:
+                skipped.append(_bad_object(raw, str(error)))
+        meta = answer.metadata
+        return Page(version=meta.version, token=meta.token or "", objects=objects, skipped=skipped)
+
+    def line(self, line: bytes) -> WatchItem:
+        """What one line of a watch says. Never raises: what cannot be read is Skipped, with the reason."""
+        try:
+            item = self._line.decode(line)
+        except BROKEN as error:
+            return _explain(line, str(error))
+        event = _EVENTS.get(type(item))
+        if event is not None:
+            return Change(event=event, object=self._narrow(item.object))
+        if isinstance(item, _Bookmark):
+            return Bookmark(version=item.object.metadata.version)
+        error_object: Status = item.object
+        return error_object
+
+
+def _of(kind: Kind, added: Any, modified: Any, deleted: Any) -> KindDecoder:
+    return KindDecoder(kind, msgspec.json.Decoder(added | modified | deleted | _Bookmark | _Error))
+
+
+_Claim = PersistentVolumeClaim
+
+DECODERS: dict[str, KindDecoder] = {
+    "Namespace": _of(kinds.NAMESPACE, _Added[Namespace], _Modified[Namespace], _Deleted[Namespace]),
+    "Node": _of(kinds.NODE, _Added[Node], _Modified[Node], _Deleted[Node]),
+    "PersistentVolumeClaim": _of(kinds.CLAIM, _Added[_Claim], _Modified[_Claim], _Deleted[_Claim]),
+    "Event": _of(kinds.EVENT, _Added[Event], _Modified[Event], _Deleted[Event]),
+    "Pod": _of(kinds.POD, _Added[Pod], _Modified[Pod], _Deleted[Pod]),
+}
+"""By `Scope.kind`."""
+
+_pod_decoder = msgspec.json.Decoder(Pod)
 
 
 def decode_pod(raw: bytes | msgspec.Raw) -> Pod:
     """One pod, narrowed; one of BROKEN is raised when it is none."""
-    return narrow(_pod_decoder.decode(raw))
-
-
-def decode_page(body: bytes) -> Page:
-    """A page of a list of pods; Undecodable when it is no list at all."""
-    try:
-        answer = _list_decoder.decode(body)
-    except BROKEN as error:
-        raise Undecodable(f"the list is not readable: {error}") from error
-    pods: list[Pod] = []
-    skipped: list[Skipped] = []
-    for raw in answer.items or ():
-        try:
-            pods.append(narrow(_pod_decoder.decode(raw)))
-        except BROKEN as error:
-            skipped.append(Skipped(reason="bad_object", detail=str(error), version=_version_of(raw)))
-    return Page(version=answer.metadata.version, token=answer.metadata.token or "", pods=pods, skipped=skipped)
-
-
-def decode_watch_line(line: bytes) -> WatchItem:
-    """What one line of a watch says. Never raises: what cannot be read is Skipped, with the reason."""
-    try:
-        item = _watch_decoder.decode(line)
-    except BROKEN as error:
-        return _explain(line, str(error))
-    if isinstance(item, _Bookmark):
-        return Bookmark(version=item.object.metadata.version)
-    if isinstance(item, _Error):
-        return item.object
-    return PodChange(event=_EVENTS[type(item)], pod=narrow(item.object))
+    return narrow_pod(_pod_decoder.decode(raw))
 
 
 def decode_status(body: bytes, code: int) -> Status:
@@ -156,12 +204,16 @@ def _explain(line: bytes, detail: str) -> WatchItem:
         item = _any_decoder.decode(line)
     except BROKEN as error:
         return Skipped(reason="bad_line", detail=str(error))
-    version = _version_of(item.object)
     if item.type not in _KNOWN:
+        version = _version_of(item.object)
         return Skipped(reason="unknown_type", detail=f"event type {item.type[:40]!r}", version=version)
     if item.type == "ERROR":
         return Status(code=500, reason="InternalError", message="the server sent an ERROR event without a Status")
-    return Skipped(reason="bad_object", detail=detail, version=version)
+    return _bad_object(item.object, detail)
+
+
+def _bad_object(raw: msgspec.Raw, detail: str) -> Skipped:
+    return Skipped(reason="bad_object", detail=detail, version=_version_of(raw), named=_is_named(raw))
 
 
 def _version_of(raw: msgspec.Raw) -> str:
@@ -171,46 +223,8 @@ def _version_of(raw: msgspec.Raw) -> str:
         return ""
 
 
-def narrow(pod: Pod) -> Pod:
-    """Drop what must not be kept, and share the texts that equal pods have in common. Changes `pod`, just decoded.
-
-    Shared are label values, images, and the names of containers, nodes and namespaces. Interned strings live as long
-    as somebody holds them, so that nothing here grows.
-    """
-    meta = pod.metadata
-    if meta.annotations:
-        meta.annotations.pop(LAST_APPLIED, None)
-    if meta.labels:
-        labels = meta.labels
-        for key, value in labels.items():
-            labels[key] = intern(value)
-    _set(meta, "namespace", intern(meta.namespace))
-    _set(pod.spec, "node_name", intern(pod.spec.node_name))
-    for containers in (pod.spec.containers, pod.spec.init_containers):
-        for container in containers or ():
-            _set(container, "name", intern(container.name))
-            _set(container, "image", intern(container.image))
-    return pod
-
-
-_set = msgspec.structs.force_setattr
-
-
-def newest_time(pod: Pod) -> datetime | None:
-    """The newest time that the pod itself tells: when it was seen at the earliest; None: it tells none."""
-    meta, status = pod.metadata, pod.status
-    times = [meta.creation_timestamp, meta.deletion_timestamp, status.start_time]
-    times.extend(condition.last_transition_time for condition in status.conditions or ())
-    for container in (*(status.container_statuses or ()), *(status.init_container_statuses or ())):
-        times.extend(_state_times(container.state))
-        times.extend(_state_times(container.last_state))
-    return max((time for time in times if time is not None), default=None)
-
-
-def _state_times(state: ContainerStateKube | None) -> list[datetime | None]:
-    if state is None:
-        return []
-    times = [state.running.started_at] if state.running else []
-    if state.terminated:
-        times += [state.terminated.started_at, state.terminated.finished_at]
-    return times
+def _is_named(raw: msgspec.Raw) -> bool:
+    try:
+        return bool(_named_decoder.decode(raw).metadata.name)
+    except BROKEN:
+        return False

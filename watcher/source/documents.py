@@ -1,9 +1,10 @@
 """What kubectl prints, as observations: lists, single pods, watches, and the consecutive states of tests' fixtures.
 
 None of it tells when it was seen, so the newest time inside an object counts, and never goes back. A watch begins with
-what exists, unmarked: the leading run of ADDED documents (of pods not seen before, where there are no event types) is
-taken for that list, which closes nothing. It is seen at the newest time of all of it, so the run is read twice rather
-than held. Everything becomes JSON documents first, YAML too.
+what exists, unmarked: the leading run of ADDED documents (of objects not seen before, where there are no event types)
+is taken for that list, which closes nothing. It is seen at the newest time of all of it, so the run is read twice
+rather than held. Several kinds may stand in one List; each becomes a list of its own, at the same time. Of events only
+those are read that a stream would bring: warnings, not about pods. Everything becomes JSON documents first, YAML too.
 """
 
 from __future__ import annotations
@@ -17,17 +18,20 @@ from typing import NamedTuple
 import msgspec
 import yaml
 
-from watcher.model.kube import Pod
-from watcher.model.observations import EventType, Input, Listing, PodSeen, Scope, Synced
-from watcher.source.decode import BROKEN, decode_pod
+from watcher.model.kube import Event, KubeObject
+from watcher.model.observations import EventType, Input, Listing, Scope, Synced
+from watcher.source.decode import BROKEN, DECODERS
+from watcher.source.kinds import KINDS
 from watcher.source.readstate import ReadState, RecordingError, own_time
 
-_SCOPE = Scope(kind="Pod")
+_SCOPES = {kind: Scope(kind=kind) for kind in KINDS}
 _EVENTS = {"ADDED": EventType.ADDED, "MODIFIED": EventType.MODIFIED, "DELETED": EventType.DELETED}
 
+_OTHER_EVENT = "Event that is no warning, or about a pod"
 
-Key = tuple[str, str, str]
-"""(namespace, name, uid) of a pod."""
+
+Key = tuple[str, str, str, str]
+"""(kind, namespace, name, uid) of an object."""
 
 
 class Document(NamedTuple):
@@ -53,16 +57,19 @@ _array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class _Entry(NamedTuple):
-    """A pod, and the event it came with: None where the document has no event type."""
+    """An object, and the event it came with: None where the document has no event type."""
 
-    where: str
+    kind: str
     event: EventType | None
-    pod: Pod
+    item: KubeObject
 
     @property
     def key(self) -> Key:
-        meta = self.pod.metadata
-        return meta.namespace, meta.name, meta.uid
+        meta = self.item.metadata
+        return self.kind, meta.namespace, meta.name, meta.uid
+
+    def seen(self, at: datetime, event: EventType) -> Input:
+        return KINDS[self.kind].seen(at, event, _SCOPES[self.kind], self.item)
 
 
 # ---- bytes to documents ----
@@ -167,7 +174,7 @@ def observe(documents: Callable[[], Iterator[Document]], state: ReadState) -> It
         known, newest = _initial(stream)
         stream = documents()
         if known:
-            yield from _listed(stream, len(known), state.time(newest), state)
+            yield from _listed(stream, known, state.time(newest), state)
     for document in stream:
         if _is_list(document):
             yield from _whole_list(document, known, state)
@@ -176,7 +183,7 @@ def observe(documents: Callable[[], Iterator[Document]], state: ReadState) -> It
 
 
 def _initial(documents: Iterable[Document]) -> tuple[set[Key], datetime | None]:
-    """The pods of the leading run, and its newest time."""
+    """The objects of the leading run, and its newest time."""
     known: set[Key] = set()
     newest: datetime | None = None
     for document in documents:
@@ -188,45 +195,62 @@ def _initial(documents: Iterable[Document]) -> tuple[set[Key], datetime | None]:
         if entry.event not in (None, EventType.ADDED) or entry.key in known:
             break
         known.add(entry.key)
-        newest = max(filter(None, (newest, own_time(entry.pod))), default=None)
+        newest = max(filter(None, (newest, own_time(entry.item))), default=None)
     return known, newest
 
 
-def _listed(documents: Iterator[Document], count: int, at: datetime, state: ReadState) -> Iterator[Input]:
-    """The leading run as a list; `documents` is left behind its last pod."""
-    yield Listing(at=at, scope=_SCOPE)
-    while count:
-        entry = _entry(next(documents), state)
-        if entry is not None:
-            count -= 1
-            yield PodSeen(at=at, event=EventType.LISTED, scope=_SCOPE, pod=entry.pod)
-    yield Synced(at=at, scope=_SCOPE, complete=state.complete)
+def _listed(documents: Iterator[Document], known: set[Key], at: datetime, state: ReadState) -> Iterator[Input]:
+    """The leading run as lists; `documents` is left behind its last object."""
+
+    def run() -> Iterator[_Entry]:
+        left = len(known)
+        while left:
+            entry = _entry(next(documents), state)
+            if entry is not None:
+                left -= 1
+                yield entry
+
+    yield from _lists({kind for kind, *_ in known}, run(), at, state)
+
+
+def _lists(present: set[str], entries: Iterable[_Entry], at: datetime, state: ReadState) -> Iterator[Input]:
+    """One list for each kind that is present, all at one time."""
+    kinds = [kind for kind in KINDS if kind in present]
+    for kind in kinds:
+        yield Listing(at=at, scope=_SCOPES[kind])
+    for entry in entries:
+        yield entry.seen(at, EventType.LISTED)
+    for kind in kinds:
+        yield Synced(at=at, scope=_SCOPES[kind], complete=state.complete)
 
 
 def _changed(entry: _Entry, known: set[Key], state: ReadState) -> Input:
-    """A pod after the leading run, by its event type, or else by whether it was seen before."""
+    """An object after the leading run, by its event type, or else by whether it was seen before."""
     event = entry.event or (EventType.MODIFIED if entry.key in known else EventType.ADDED)
     known.add(entry.key)
-    at = state.time(own_time(entry.pod))
-    return PodSeen(at=at, event=event, scope=_SCOPE, pod=entry.pod)
+    return entry.seen(state.time(own_time(entry.item)), event)
 
 
 def _whole_list(document: Document, known: set[Key], state: ReadState) -> Iterator[Input]:
-    """A List of kubectl, or an array: of the states of one object, of watch events, or of different pods."""
+    """A List of kubectl, or an array: of the states of one object, of watch events, or of different objects."""
     head = None if _is_array(document) else _head(document)
     items = _items(document, head)
-    pods = [item for item in items if _is_pod(item, state)]
-    if head is None and _is_history(pods):
-        for item in pods:
-            if (entry := _entry(item, None)) is not None:
-                yield _changed(entry, known, state)
-    elif pods or (not items and (head is None or head.kind in ("List", "PodList"))):
-        told = (own_time(_pod(item)) for item in pods)
-        at = state.time(max(filter(None, told), default=None))
-        yield Listing(at=at, scope=_SCOPE)
-        for item in pods:
-            yield PodSeen(at=at, event=EventType.LISTED, scope=_SCOPE, pod=_pod(item))
-        yield Synced(at=at, scope=_SCOPE, complete=state.complete)
+    entries = [entry for item in items if (entry := _entry(item, state)) is not None]
+    if head is None and _is_history(entries):
+        for entry in entries:
+            yield _changed(entry, known, state)
+        return
+    kinds = {entry.kind for entry in entries}
+    if not items:
+        kinds = {_empty_list_of(head)} & KINDS.keys()
+    if kinds:
+        times = filter(None, (own_time(entry.item) for entry in entries))
+        yield from _lists(kinds, entries, state.time(max(times, default=None)), state)
+
+
+def _empty_list_of(head: _Head | None) -> str:
+    """The kind that an empty list is of; kubectl's `List` does not say, and is nearly always of pods."""
+    return "Pod" if head is None or head.kind == "List" else head.kind.removesuffix("List")
 
 
 def _items(document: Document, head: _Head | None) -> list[Document]:
@@ -236,11 +260,10 @@ def _items(document: Document, head: _Head | None) -> list[Document]:
     return [Document(f"{document.where}: items[{n}]", raw, assumed) for n, raw in enumerate(raws)]
 
 
-def _is_history(items: list[Document]) -> bool:
-    """Watch events, or states of one object: some pod comes twice, or there is only one."""
-    entries = [entry for item in items if (entry := _entry(item, None)) is not None]
+def _is_history(entries: list[_Entry]) -> bool:
+    """Watch events, or states of one object: something comes twice, or there is only one."""
     keys = {entry.key for entry in entries}
-    return len(keys) < max(2, len(entries)) or any(entry.event is not None for entry in entries)
+    return bool(entries) and (len(keys) < max(2, len(entries)) or any(entry.event is not None for entry in entries))
 
 
 # ---- one document ----
@@ -269,33 +292,45 @@ def _is_event(head: _Head) -> bool:
     return bool(head.type) and _first(head.object) == b"{"
 
 
-def _is_pod(item: Document, state: ReadState | None) -> bool:
-    """Whether it is a pod or an event of one; what it is instead is counted."""
+def _kind_of(item: Document) -> tuple[str, bool]:
+    """(what it is, whether it is read): a watched kind or an event of one, else what to count it as."""
     head = _head(item)
     kind = head.kind or item.assumed
     if _is_event(head):
         kind = _head(Document(item.where, head.object)).kind
-        if kind == "Pod" and head.type not in _EVENTS:
-            kind = f"{head.type} event"
-    if kind == "Pod":
-        return True
-    if state is not None:
-        state.report.skipped[kind or "object without a kind"] += 1
-    return False
+        if kind in KINDS and head.type not in _EVENTS:
+            return f"{head.type} event", False
+    return kind or "object without a kind", kind in KINDS
 
 
 def _entry(document: Document, state: ReadState | None) -> _Entry | None:
-    """The pod of a document; None: it is something else, counted where `state` is given."""
-    if not _is_pod(document, state):
-        return None
-    head = _head(document)
-    if not _is_event(head):
-        return _Entry(document.where, None, _pod(document))
-    return _Entry(document.where, _EVENTS[head.type], _pod(Document(document.where, head.object)))
+    """The object of a document; None: it is something else, counted where `state` is given."""
+    kind, is_read = _kind_of(document)
+    if is_read:
+        head = _head(document)
+        if _is_event(head):
+            item = _object(kind, Document(document.where, head.object))
+            entry = _Entry(kind, _EVENTS[head.type], item)
+        else:
+            entry = _Entry(kind, None, _object(kind, document))
+        if not isinstance(entry.item, Event) or _is_wanted(entry.item):
+            return entry
+        kind = _OTHER_EVENT
+    if state is not None:
+        state.report.skipped[kind] += 1
+    return None
 
 
-def _pod(document: Document) -> Pod:
+def _is_wanted(event: Event) -> bool:
+    return event.type == "Warning" and event.involved_object.kind not in ("", "Pod")
+
+
+def _object(kind: str, document: Document) -> KubeObject:
     try:
-        return decode_pod(document.raw)
+        return DECODERS[kind].one(document.raw)
     except BROKEN as error:
-        raise RecordingError(f"{document.where}: this pod cannot be read: {error}") from error
+        raise RecordingError(f"{document.where}: this {_word(kind)} cannot be read: {error}") from error
+
+
+def _word(kind: str) -> str:
+    return "claim" if kind == "PersistentVolumeClaim" else kind.lower()

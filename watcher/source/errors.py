@@ -76,6 +76,12 @@ class WentBackwards(ListAnew):
     kind = "went_backwards"
 
 
+class Overflow(ListAnew):
+    """The queue is full of other things: events would be lost, so a list must show what has become of them."""
+
+    kind = "overflow"
+
+
 class ApiError(SourceError):
     """The server answered with a failure that has no name of its own here."""
 

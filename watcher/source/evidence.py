@@ -1,10 +1,10 @@
-"""Evidence of what fires: the log of the container instance that died, and the pod's Warning events.
+"""Evidence of what fires: the log of the container instance that died, Warning events, the rollout before it.
 
 The kubelet keeps two instances of a container, the present one and the one before it (`previous=true`), and names
 neither in its answer. So the pod is read first, to find out under which of the two names the instance in question can
 be had now. `limitBytes` counts from the first line of the tail, so that a cut takes the newest lines away: an answer
 that reaches it is asked for again with fewer lines. Everything is cleaned and redacted here; whatever cannot be had is
-said in `Evidence.missing`. How many lines a message shows is decided in notify.
+said in `Evidence.missing`. Rollouts are found in rollouts.py; what a message shows is decided in notify.
 """
 
 from __future__ import annotations
@@ -17,64 +17,41 @@ from urllib.parse import quote
 import msgspec
 
 from watcher.lib.redact import redact
-from watcher.lib.text import clean
-from watcher.model.evidence import Evidence, EvidenceRequest
-from watcher.model.kube import ContainerStatus, Pod
+from watcher.lib.text import clean, cut
+from watcher.model.evidence import Evidence, EvidenceRequest, Rollout
+from watcher.model.kube import ContainerStatus, Event, Pod
+from watcher.ports import Clock
 from watcher.source.client import KubeClient, Query, limits
 from watcher.source.decode import BROKEN, decode_pod
 from watcher.source.errors import ApiError, Forbidden, SourceError, Unreachable
+from watcher.source.rollouts import Rollouts, whole
 
 TAIL_LINES = (40, 12, 3)
 """How many lines are asked for, and again when the answer reached LOG_BYTES."""
 
 LOG_BYTES = 16 * 1024
 EVENTS = 5
+EVENT_LENGTH = 1024
+"""Characters of one event's text: what the API server takes (core/v1 validation)."""
 EVENTS_READ = 200
 """An event lives an hour and its repetitions are counted in it, so a pod has a few dozen at most."""
+
+SUSPECT_FOR = timedelta(hours=1)
+"""A rollout longer before the trouble is not under suspicion, and not told."""
+SKEW = timedelta(seconds=10)
+"""So much may the clock of a node be behind the API server's for a death right after a rollout."""
+
+_MAKERS = frozenset(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"))
+"""Kinds of workloads that have rollouts."""
 
 _UNAVAILABLE = "unable to retrieve container logs for "
 """The kubelet answers 200 with this text when the runtime has already removed the instance."""
 
-
-class _InvolvedObject(msgspec.Struct, frozen=True, gc=False):
-    uid: str = ""
-
-
-class _Series(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    count: int | None = None
-    last_observed_time: datetime | None = None
-
-
-class _EventMeta(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    creation_timestamp: datetime | None = None
-
-
-class _Event(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """core/v1. Of the new kind (events.k8s.io) the times and the count are null, and stand in `series`."""
-
-    metadata: _EventMeta = _EventMeta()
-    involved_object: _InvolvedObject = _InvolvedObject()
-    reason: str | None = None
-    message: str | None = None
-    count: int | None = None
-    first_timestamp: datetime | None = None
-    last_timestamp: datetime | None = None
-    event_time: datetime | None = None
-    series: _Series | None = None
-
-    @property
-    def newest(self) -> datetime:
-        series = self.series.last_observed_time if self.series else None
-        times = (series, self.last_timestamp, self.event_time, self.first_timestamp, self.metadata.creation_timestamp)
-        return next((time for time in times if time is not None), datetime.min.replace(tzinfo=UTC))
-
-    @property
-    def times(self) -> int:
-        return max(self.count or 0, (self.series.count or 0) if self.series else 0, 1)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class _EventList(msgspec.Struct, frozen=True, gc=False):
-    items: list[_Event] | None = None
+    items: list[Event] | None = None
 
 
 class _Instance(msgspec.Struct, frozen=True, gc=False):
@@ -90,17 +67,21 @@ class _Missing(Exception):
 
 
 class KubeEvidence:
-    """Reads from the API server: needs `get pods`, `get pods/log` and `list events`."""
+    """Reads from the API server: needs `get pods`, `get pods/log`, `list events`; for rollouts `list replicasets` and
+    `list controllerrevisions`, without which rollouts are left out without a word.
+    """
 
-    def __init__(self, client: KubeClient) -> None:
+    def __init__(self, client: KubeClient, clock: Clock) -> None:
         self._client = client
+        self.rollouts = Rollouts(client, clock.monotonic)
 
     async def fetch(self, request: EvidenceRequest, within: timedelta) -> Evidence:
         """Never raises for what the cluster does; what came in time is given even when the rest did not."""
-        tasks = (
-            asyncio.create_task(self._log(request), name="evidence log"),
-            asyncio.create_task(self._events(request), name="evidence events"),
-        )
+        pod = asyncio.create_task(self._pod(request), name="evidence pod")
+        log = asyncio.create_task(self._log(request, pod), name="evidence log")
+        rollout = asyncio.create_task(self._rollout(request, pod), name="evidence rollout")
+        events = asyncio.create_task(self._events(request), name="evidence events")
+        tasks = (pod, log, rollout, events)
         try:
             await asyncio.wait(tasks, timeout=within.total_seconds())
         finally:
@@ -108,43 +89,55 @@ class KubeEvidence:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         late = f"not within {within.total_seconds():g} s"
-        instance, lines, no_log = _result(tasks[0], (None, (), f"the logs were not to be had: {late}"))
-        events, no_events = _result(tasks[1], ((), f"the events were not to be had: {late}"))
+        instance, lines, no_log = _result(log, (None, (), f"the logs were not to be had: {late}"))
+        made, no_rollout = _result(rollout, (None, f"the last rollout was not to be had: {late}"))
+        found, no_events = _result(events, ((), f"the events were not to be had: {late}"))
         return Evidence(
             alert=request.alert,
             pod=request.pod,
             container=request.container,
             container_id=instance.container_id if instance else request.container_id,
             log=lines,
-            events=events,
-            missing="; ".join(filter(None, (no_log, no_events))),
+            events=found,
+            rollout=made,
+            missing="; ".join(filter(None, (no_log, no_events, no_rollout))),
         )
 
-    # ---- the log ----
+    # ---- the pod ----
 
-    async def _log(self, request: EvidenceRequest) -> tuple[_Instance | None, tuple[str, ...], str]:
-        if not request.container:
-            return None, (), ""
-        try:
-            instance = choose_instance(await self._pod(request), request)
-            lines = await self._tail(request, instance)
-        except (_Missing, SourceError) as error:
-            return None, (), f"the logs were not to be had: {_in_words(error, 'pods/log')}"
-        if not lines:
-            return instance, (), instance.note or "the container had written nothing"
-        return instance, lines, instance.note
-
-    async def _pod(self, request: EvidenceRequest) -> Pod:
+    async def _pod(self, request: EvidenceRequest) -> Pod | None:
+        """None: nobody needs it."""
+        if not request.pod or not (request.container or _has_rollouts(request)):
+            return None
         path = f"/api/v1/namespaces/{quote(request.namespace)}/pods/{quote(request.pod)}"
         try:
             async with self._client.get(path, timeout=limits(silence=10)) as answer:
-                return decode_pod(await answer.body())
+                pod = decode_pod(await whole(answer))
         except BROKEN as error:
             raise _Missing("the pod is not readable") from error
         except ApiError as error:
             if error.code == 404:
                 raise _Missing("the pod is gone") from error
             raise _Missing(_in_words(error, "pods")) from error
+        if request.uid and pod.metadata.uid and pod.metadata.uid != request.uid:
+            raise _Missing("the pod was replaced by another of its name")
+        return pod
+
+    # ---- the log ----
+
+    async def _log(
+        self, request: EvidenceRequest, pod: asyncio.Task[Pod | None]
+    ) -> tuple[_Instance | None, tuple[str, ...], str]:
+        if not request.container:
+            return None, (), ""
+        try:
+            instance = choose_instance(await pod or Pod(), request)
+            lines = await self._tail(request, instance)
+        except (_Missing, SourceError) as error:
+            return None, (), f"the logs were not to be had: {_in_words(error, 'pods/log')}"
+        if not lines:
+            return instance, (), instance.note or "the container had written nothing"
+        return instance, lines, instance.note
 
     async def _tail(self, request: EvidenceRequest, instance: _Instance) -> tuple[str, ...]:
         path = f"/api/v1/namespaces/{quote(request.namespace)}/pods/{quote(request.pod)}/log"
@@ -165,23 +158,48 @@ class KubeEvidence:
     # ---- the events ----
 
     async def _events(self, request: EvidenceRequest) -> tuple[tuple[str, ...], str]:
-        path = f"/api/v1/namespaces/{quote(request.namespace)}/events"
-        fields = f"involvedObject.kind=Pod,involvedObject.name={request.pod},type=Warning"
+        # Events about a node, which has no namespace, are in `default`.
+        path = f"/api/v1/namespaces/{quote(request.namespace or 'default')}/events"
+        name = request.name or request.pod
+        fields = f"involvedObject.kind={request.kind},involvedObject.name={name},type=Warning"
         query: Query = {"fieldSelector": fields, "limit": EVENTS_READ}
         try:
             async with self._client.get(path, query, limits(silence=10)) as answer:
-                events = msgspec.json.decode(await answer.body(), type=_EventList).items or []
+                events = msgspec.json.decode(await whole(answer), type=_EventList).items or []
         except BROKEN:
             return (), "the events were not to be had: the answer is not readable"
         except SourceError as error:
             return (), f"the events were not to be had: {_in_words(error, 'events')}"
-        return _event_lines(events, request.uid), ""
+        return _event_lines(events, request), ""
+
+    # ---- the rollout ----
+
+    async def _rollout(self, request: EvidenceRequest, pod: asyncio.Task[Pod | None]) -> tuple[Rollout | None, str]:
+        """The rollout that made the pod, if the trouble began within SUSPECT_FOR of it."""
+        if not _has_rollouts(request):
+            return None, ""
+        since = request.since or request.asked_at
+        try:
+            made = await self.rollouts.of(await pod or Pod(), since - SUSPECT_FOR)
+        except (_Missing, SourceError) as error:
+            if request.container and pod.done() and pod.exception() is not None:
+                return None, ""  # said of the log already
+            return None, f"the last rollout was not to be had: {_in_words(error, 'rollouts')}"
+        if made is None or since < made.at - SKEW:
+            return None, ""
+        after = max(since - made.at, timedelta())
+        changes = made.changes or ()
+        return Rollout(
+            kind=made.kind, name=made.name, revision=made.revision, at=made.at, after=after, changes=changes
+        ), ""
+
+
+def _has_rollouts(request: EvidenceRequest) -> bool:
+    return request.kind == "Pod" and request.workload_kind in _MAKERS
 
 
 def choose_instance(pod: Pod, request: EvidenceRequest) -> _Instance:
     """Which of the two instances that the kubelet still knows is meant; _Missing when it is neither."""
-    if request.uid and pod.metadata.uid and pod.metadata.uid != request.uid:
-        raise _Missing("the pod was replaced by another of its name")
     status = _status(pod, request.container)
     if status is None:
         raise _Missing("the pod has no status of the container")
@@ -229,18 +247,26 @@ def _log_lines(body: bytes) -> tuple[str, ...]:
     return tuple(line.rstrip() for line in lines[-TAIL_LINES[0] :])
 
 
-def _event_lines(events: list[_Event], uid: str) -> tuple[str, ...]:
+def _event_lines(events: list[Event], request: EvidenceRequest) -> tuple[str, ...]:
     """The newest first."""
-    # Events about a static pod carry the kubelet's uid of it, a hash without dashes.
-    own = [e for e in events if not uid or e.involved_object.uid in ("", uid) or "-" not in e.involved_object.uid]
-    own.sort(key=lambda event: event.newest, reverse=True)
+    own = [event for event in events if _is_about(event, request)]
+    own.sort(key=lambda event: event.newest or _LONG_AGO, reverse=True)
     return tuple(_event_line(event) for event in own[:EVENTS])
 
 
-def _event_line(event: _Event) -> str:
-    text = " ".join(redact(clean(event.message or "")).split())
+def _is_about(event: Event, request: EvidenceRequest) -> bool:
+    """Not about an earlier object of the same name."""
+    uid = event.involved_object.uid
+    # Events about a static pod carry the kubelet's uid of it, a hash without dashes; a kubelet's events about its node
+    # carry the node's name.
+    return not request.uid or request.kind == "Node" or uid in ("", request.uid) or "-" not in uid
+
+
+def _event_line(event: Event) -> str:
+    text = cut(" ".join(redact(clean(event.message or "")).split()), EVENT_LENGTH)
+    reason = cut(" ".join(redact(clean(event.reason or "Warning")).split()), 128)
     count = f" (×{event.times})" if event.times > 1 else ""
-    return f"{clean(event.reason or 'Warning')}: {text}{count}"
+    return f"{reason}: {text}{count}"
 
 
 def _in_words(error: Exception, resource: str) -> str:

@@ -1,10 +1,11 @@
-"""List + watch of the pods of one scope, for ever: the reflector of client-go, in our words.
+"""List + watch of one scope, for ever: the reflector of client-go, in our words. The same for every kind.
 
 A list says what is there, a watch from the list's version what changes. A watch that ends is begun again from the
 last version seen, without a list; a version that is too old makes a list. What vanished while nobody watched has no
-event of its own: the receiver of `Synced` sees it by its absence. Errors never leave `run`: each is counted, logged
-when it is a change, and followed by a pause. Waiting times and counters are in `streams`, errors in `errors`,
-bytes to records in `decode`. Source: kubernetes/client-go, tools/cache/reflector.go.
+event of its own: the receiver of `Synced` sees it by its absence. Events are offered to the queue and never wait: when
+it is full, the watch is given up and a list follows. Errors never leave `run`: each is counted, logged when it is a
+change, and followed by a pause. Waiting times and counters are in `streams`, errors in `errors`, bytes to records in
+`decode`, what is asked for in `requests`. Source: kubernetes/client-go, tools/cache/reflector.go.
 """
 
 from __future__ import annotations
@@ -12,15 +13,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 
-from watcher.model.observations import EventType, Forbidden, Listing, PodSeen, Scope, Synced
+from watcher.model.observations import EventType, Forbidden, Input, Listing, Scope, Synced
 from watcher.ports import Clock, Intake
 from watcher.source import errors
-from watcher.source.client import Answer, KubeClient, Query, limits
-from watcher.source.decode import Bookmark, Page, PodChange, Skipped, decode_page, decode_watch_line
+from watcher.source.client import Answer, KubeClient, limits
+from watcher.source.decode import DECODERS, Bookmark, Change, Page, Skipped
+from watcher.source.kinds import KINDS
+from watcher.source.requests import Requests
 from watcher.source.streams import Backoff, StreamSettings, StreamStats
 
 log = logging.getLogger(__name__)
+
+_TURN = 500
+"""Events after which the others get their turn: what is buffered already is read without waiting."""
 
 
 class ListWatch:
@@ -34,17 +41,21 @@ class ListWatch:
         clock: Clock,
         settings: StreamSettings | None = None,
         *,
-        rng: random.Random | None = None,
+        tap: Callable[[Input], None] | None = None,
     ) -> None:
+        """`tap` is called with every observation that the intake has taken."""
         self.stats = StreamStats(scope)
         self._client = client
         self._scope = scope
         self._intake = intake
         self._clock = clock
         self._settings = settings or StreamSettings()
-        self._rng = rng or random.Random()
-        self._backoff = Backoff(self._settings, self._rng)
-        self._path = f"/api/v1/namespaces/{scope.namespace}/pods" if scope.namespace else "/api/v1/pods"
+        rng = random.Random()
+        self._backoff = Backoff(self._settings, rng)
+        self._requests = Requests(scope, self._settings, rng)
+        self._decoder = DECODERS[scope.kind]
+        self._seen = KINDS[scope.kind].seen
+        self._tap = tap
         self._version = ""
         """Where to watch from; empty: a list is due."""
         self._number = 0
@@ -55,6 +66,10 @@ class ListWatch:
         """In a row, from the present version."""
         self._trouble = ""
         """The kind of error that was logged last; empty: the stream works."""
+        self._asking = "list"
+        """The verb of the request that was made last."""
+        self._unwatchable = ""
+        """The version at which the watch, and not the list, was forbidden."""
 
     async def run(self) -> None:
         """Until cancelled, which may happen at any await."""
@@ -65,6 +80,8 @@ class ListWatch:
     async def step(self) -> float:
         """A list where one is due, and one watch to its end; gives the seconds to wait before the next step."""
         try:
+            if self._unwatchable:
+                await self._probe()
             if not self._version:
                 await self._list()
             await self._watch()
@@ -74,19 +91,26 @@ class ListWatch:
             self.stats.watching = False
         return 0.0
 
+    async def _put(self, observation: Input) -> None:
+        await self._intake.put(observation)
+        if self._tap is not None:
+            self._tap(observation)
+
     # ---- list ----
 
     async def _list(self) -> None:
         page = await self._page("")
-        await self._intake.put(Listing(at=self._clock.now(), scope=self._scope))
-        version, count = page.version, 0
+        await self._put(Listing(at=self._clock.now(), scope=self._scope))
+        version, count, complete = page.version, 0, True
         while True:
-            count += len(page.pods)
+            count += len(page.objects)
+            # What cannot be read is there all the same, and must not be taken for gone.
+            complete = complete and not any(skipped.named for skipped in page.skipped)
             await self._deliver_page(page)
             if not page.token:
                 break
             page = await self._next_page(page.token)
-        await self._intake.put(Synced(at=self._clock.now(), scope=self._scope))
+        await self._put(Synced(at=self._clock.now(), scope=self._scope, complete=complete))
         self._begin_at(version)
         self.stats.lists += 1
         self.stats.synced = True
@@ -106,13 +130,14 @@ class ListWatch:
         return await self._page(token)
 
     async def _page(self, token: str) -> Page:
-        query: dict[str, str | int] = {"limit": self._settings.page_size, **self._selector()}
-        if token:
-            query["continue"] = token
-        async with self._client.get(self._path, query, limits(silence=self._silence())) as answer:
+        self._asking = "list"
+        asked = self._requests
+        limit = limits(silence=self._silence())
+        async with self._client.get(asked.path, asked.page(token), limit, asked.list_form) as answer:
+            self._answered(answer)
             body = await answer.body()
         self._heard()
-        page = decode_page(body)
+        page = self._decoder.page(body)
         if not page.version:
             raise errors.Undecodable("the list has no resourceVersion")
         return page
@@ -120,19 +145,22 @@ class ListWatch:
     async def _deliver_page(self, page: Page) -> None:
         for skipped in page.skipped:
             self._skip(skipped)
-        for pod in page.pods:
-            await self._intake.put(PodSeen(at=self._clock.now(), event=EventType.LISTED, scope=self._scope, pod=pod))
-        self.stats.events += len(page.pods)
+        for item in page.objects:
+            await self._put(self._seen(self._clock.now(), EventType.LISTED, self._scope, item))
+        self.stats.events += len(page.objects)
 
     # ---- watch ----
 
     async def _watch(self) -> None:
         begun, first, delivered = self._clock.monotonic(), self._version, self.stats.events
-        async with self._client.get(self._path, self._watch_query(), limits(silence=self._silence())) as answer:
+        self._asking = "watch"
+        asked = self._requests
+        limit = limits(silence=self._silence())
+        async with self._client.get(asked.path, asked.watch(self._version), limit, asked.watch_form) as answer:
             self.stats.watches += 1
             self.stats.watching = True
-            self.stats.forbidden = False
-            self._heard()
+            self.stats.forbidden_since = None
+            self._answered(answer)
             self._backoff.healthy(begun)
             await self._follow(answer)
         lived = self._clock.monotonic() - begun
@@ -142,18 +170,21 @@ class ListWatch:
             raise errors.Unreachable("the watch ended at once, without an event", kind="short_watch")
         self._works()
 
-    def _watch_query(self) -> Query:
-        least, most = self._settings.watch_least.total_seconds(), self._settings.watch_most.total_seconds()
-        return {
-            "watch": 1,
-            "resourceVersion": self._version,
-            "allowWatchBookmarks": "true",
-            "timeoutSeconds": max(1, round(self._rng.uniform(least, most))),
-            **self._selector(),
-        }
+    async def _probe(self) -> None:
+        """Whether the watch is allowed again: lists alone would be taken for a scope that can be seen."""
+        self._asking = "watch"
+        asked = self._requests
+        limit = limits(silence=self._silence())
+        try:
+            async with self._client.get(asked.path, asked.watch(self._unwatchable), limit, asked.watch_form):
+                pass
+        except errors.ListAnew:
+            pass
+        self._unwatchable = ""
 
     async def _follow(self, answer: Answer) -> None:
         """Deliver what the stream says until it ends; an ERROR event is raised as what it means."""
+        turn = 0
         while line := await answer.line():
             if not line.endswith(b"\n"):
                 # Cut off in the middle: the version has not moved, so the event comes again.
@@ -161,10 +192,13 @@ class ListWatch:
                 return
             if line.isspace():
                 continue
-            item = decode_watch_line(line)
+            item = self._decoder.line(line)
             self._heard()
-            if isinstance(item, PodChange):
-                await self._deliver(item)
+            if isinstance(item, Change):
+                self._deliver(item)
+                turn += 1
+                if turn % _TURN == 0:
+                    await asyncio.sleep(0)
             elif isinstance(item, Bookmark):
                 self.stats.bookmarks += 1
                 self._check_order(item.version)
@@ -176,10 +210,14 @@ class ListWatch:
             else:
                 raise errors.api_error(item)
 
-    async def _deliver(self, change: PodChange) -> None:
-        version = change.pod.metadata.resource_version
+    def _deliver(self, change: Change) -> None:
+        version = change.object.metadata.resource_version
         self._check_order(version)
-        await self._intake.put(PodSeen(at=self._clock.now(), event=change.event, scope=self._scope, pod=change.pod))
+        seen = self._seen(self._clock.now(), change.event, self._scope, change.object)
+        if not self._intake.offer(seen):
+            raise errors.Overflow("the queue is full; the watch is given up until there is room")
+        if self._tap is not None:
+            self._tap(seen)
         self.stats.events += 1
         self._moved(version)
 
@@ -208,13 +246,18 @@ class ListWatch:
     async def _failed(self, error: errors.SourceError) -> float:
         self.stats.errors[error.kind] += 1
         pause = self._pause(error)
+        told = error.kind == self._trouble
+        fields: dict[str, object] = {"reason": error.kind, "error": str(error), "retry_in_seconds": round(pause, 3)}
         if isinstance(error, errors.Forbidden):
+            told = self.stats.forbidden
+            fields["missing"] = f"{self._asking} {self._requests.resource}"
             await self._forbidden(error)
-        level = logging.DEBUG if error.kind == self._trouble else _level(error)
-        fields = {"reason": error.kind, "error": str(error), "retry_in_seconds": round(pause, 3)}
+        level = logging.DEBUG if told else _level(error)
         log.log(level, "stream interrupted", extra=self._fields(f"watch.{error.kind}") | fields)
         if not isinstance(error, errors.Expired):
             self._trouble = error.kind
+        if isinstance(error, errors.Overflow):
+            await self._intake.room()
         return pause
 
     def _pause(self, error: errors.SourceError) -> float:
@@ -225,6 +268,8 @@ class ListWatch:
             self._anew_in_a_row += 1
             return 0.0 if self._anew_in_a_row == 1 else self._backoff.failed(now)
         if isinstance(error, errors.Forbidden):
+            if self._asking == "watch":
+                self._unwatchable = self._unwatchable or self._version
             self._version = ""
             return self._settings.forbidden_retry.total_seconds()
         if isinstance(error, errors.TooLargeVersion):
@@ -240,29 +285,29 @@ class ListWatch:
 
     async def _forbidden(self, error: errors.Forbidden) -> None:
         if not self.stats.forbidden:
-            self.stats.forbidden = True
-            observation = Forbidden(at=self._clock.now(), scope=self._scope, message=error.message)
-            await self._intake.put(observation)
+            now = self._clock.now()
+            self.stats.forbidden_since = now
+            await self._put(Forbidden(at=now, scope=self._scope, message=error.message))
 
     # ---- small things ----
 
     def _works(self) -> None:
-        self.stats.forbidden = False
+        self.stats.forbidden_since = None
         if self._trouble:
             log.info("stream works again", extra=self._fields("watch.recovered") | {"reason": self._trouble})
             self._trouble = ""
+
+    def _answered(self, answer: Answer) -> None:
+        self._heard()
+        date = answer.date
+        if date is not None:
+            self.stats.server_offset = (date - self._clock.now()).total_seconds()
 
     def _heard(self) -> None:
         self.stats.last_heard = self._clock.monotonic()
 
     def _silence(self) -> float:
         return self._settings.silence.total_seconds()
-
-    def _selector(self) -> dict[str, str | int]:
-        names = self._settings.exclude_namespaces
-        if not names or self._scope.namespace:
-            return {}
-        return {"fieldSelector": ",".join(f"metadata.namespace!={name}" for name in names)}
 
     def _skip(self, skipped: Skipped) -> None:
         first = not self.stats.skipped[skipped.reason]

@@ -1,9 +1,10 @@
 """The lines of a recording: observations to JSON and back, one to one.
 
 The shape is design.md's: `{"at","kind":"Pod","event":"LISTED|ADDED|MODIFIED|DELETED|LISTING|SYNCED|FORBIDDEN",
-"scope"?,"object"?}`, `Evidence/FETCHED`, `Downtime/STARTED`, `Delivery/DONE`, and `{"at","event":"ENDED"}`. A scope is
-written only where it is one namespace. Pods are decoded straight into narrow records: 130,000 lines/s. Files, and what
-other tools write, are in `recording`, `reading` and `documents`.
+"scope"?,"object"?}` for each kind that is watched, `StatsSummary/SAMPLED` with `"node"`, `Stream/STALE|ALIVE` with
+`"scope"`, `Evidence/FETCHED`, `Downtime/STARTED|JUMPED`, `Delivery/DONE`, and `{"at","event":"ENDED"}`. A scope is
+written only where it is one namespace. Objects are decoded straight into narrow records: 130,000 lines/s. Files, and
+what other tools write, are in `recording`, `reading` and `documents`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import msgspec
 
 from watcher.model.delivery import Outcome
 from watcher.model.evidence import Evidence
-from watcher.model.kube import Pod
+from watcher.model.kube import Event, KubeObject, Namespace, Node, PersistentVolumeClaim, Pod
+from watcher.model.kubelet import Summary
 from watcher.model.observations import (
+    ClockJumped,
     DeliveryDone,
     Ended,
     EventType,
@@ -24,21 +27,23 @@ from watcher.model.observations import (
     Forbidden,
     Input,
     Listing,
-    PodSeen,
+    ObjectSeen,
     Scope,
+    Seen,
     Started,
+    StatsSampled,
+    StreamHealth,
     Synced,
 )
-from watcher.source.decode import BROKEN, narrow
+from watcher.source.decode import BROKEN
+from watcher.source.kinds import KINDS, object_of
+from watcher.source.narrow import narrow_summary
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 """Times without a zone are refused: they would compare with nothing."""
 
 FORMAT = 1
 """What the header calls `recording`."""
-
-KINDS = frozenset({"Pod", "Evidence", "Downtime", "Delivery"})
-"""What this version reads; other kinds are skipped and counted."""
 
 
 class LineError(Exception):
@@ -60,6 +65,15 @@ class _Downtime(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     scopes: tuple[Scope, ...] = ()
 
 
+class _Jump(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    since: Time
+
+
+class _Health(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    since: Time | None = None
+    reason: str = ""
+
+
 class _Delivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     message_id: str
     outcome: Outcome
@@ -69,29 +83,72 @@ class _Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     message: str = ""
 
 
+_Object = KubeObject | Summary | Evidence | _Downtime | _Jump | _Health | _Delivery | _Refusal
+
+
 class _Written(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A line as it is written: times first, so that people find their way."""
 
     at: Time
     kind: str = ""
     event: str
-    scope: ScopeLine | None = None
+    scope: ScopeLine | Scope | None = None
     complete: bool = True
-    object: Pod | Evidence | _Downtime | _Delivery | _Refusal | None = None
+    node: str = ""
+    object: _Object | None = None
 
 
-class PodLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="Pod", gc=False):
+class _ObjectLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", gc=False):
     """`at` None: the reader takes the newest time inside the object."""
 
     at: Time | None = None
     event: str
     scope: ScopeLine | None = None
     complete: bool = True
+
+    @property
+    def kind(self) -> str:
+        return str(type(self).__struct_config__.tag)
+
+
+class PodLine(_ObjectLine, frozen=True, kw_only=True, tag="Pod", gc=False):
     object: Pod | None = None
+
+
+class ClaimLine(_ObjectLine, frozen=True, kw_only=True, tag="PersistentVolumeClaim", gc=False):
+    object: PersistentVolumeClaim | None = None
+
+
+class NodeLine(_ObjectLine, frozen=True, kw_only=True, tag="Node", gc=False):
+    object: Node | None = None
+
+
+class NamespaceLine(_ObjectLine, frozen=True, kw_only=True, tag="Namespace", gc=False):
+    object: Namespace | None = None
+
+
+class EventLine(_ObjectLine, frozen=True, kw_only=True, tag="Event", gc=False):
+    object: Event | None = None
 
 
 class _RefusedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     object: _Refusal = _Refusal()
+
+
+class StatsLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="StatsSummary", gc=False):
+    """`at` None: the reader takes the newest time at which something was measured."""
+
+    at: Time | None = None
+    event: str = "SAMPLED"
+    node: str = ""
+    object: Summary
+
+
+class StreamLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="Stream", gc=False):
+    at: Time
+    event: str
+    scope: Scope
+    object: _Health = _Health()
 
 
 class EvidenceLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="Evidence", gc=False):
@@ -101,6 +158,7 @@ class EvidenceLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", 
 
 class DowntimeLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="Downtime", gc=False):
     at: Time
+    event: str = "STARTED"
     object: _Downtime = _Downtime()
 
 
@@ -123,14 +181,20 @@ class Probe(msgspec.Struct, frozen=True, gc=False):
         return self.recording is not None or bool(self.event)
 
 
-Line = PodLine | EvidenceLine | DowntimeLine | DeliveryLine
+ObjectLine = PodLine | ClaimLine | NodeLine | NamespaceLine | EventLine
+OtherLine = StreamLine | EvidenceLine | DowntimeLine | DeliveryLine
+Line = ObjectLine | StatsLine | OtherLine
+
+OBJECT_LINES = (PodLine, ClaimLine, NodeLine, NamespaceLine, EventLine)
+
+READABLE = frozenset({*KINDS, "StatsSummary", "Stream", "Evidence", "Downtime", "Delivery"})
+"""Kinds that this version reads; others are skipped and counted."""
 
 _encoder = msgspec.json.Encoder()
 _line_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 _probe_decoder = msgspec.json.Decoder(Probe)
 _refused_decoder = msgspec.json.Decoder(_RefusedLine)
-_pod_events = {event.value: event for event in EventType}
-_CLUSTER = Scope(kind="Pod")
+_seen_events = {event.value: event for event in EventType}
 
 
 # ---- writing ----
@@ -142,14 +206,20 @@ def encode_header(cluster: str, started_at: datetime) -> bytes:
 
 def encode(observation: Input) -> bytes:
     """One line, with its newline."""
-    return _encoder.encode(_written(observation)) + b"\n"
+    line = _object_line(observation) if isinstance(observation, Seen) else _written(observation)
+    return _encoder.encode(line) + b"\n"
+
+
+def _object_line(seen: ObjectSeen) -> _Written:
+    scope = seen.scope
+    return _Written(
+        at=seen.at, kind=scope.kind, event=seen.event.value, scope=_scope_line(scope), object=object_of(seen)
+    )
 
 
 def _written(observation: Input) -> _Written:
     at = observation.at
     match observation:
-        case PodSeen(event=event, scope=scope, pod=pod):
-            return _Written(at=at, kind="Pod", event=event.value, scope=_scope_line(scope), object=pod)
         case Listing(scope=scope):
             return _Written(at=at, kind=scope.kind, event="LISTING", scope=_scope_line(scope))
         case Synced(scope=scope, complete=complete):
@@ -158,15 +228,31 @@ def _written(observation: Input) -> _Written:
         case Forbidden(scope=scope, message=message):
             refusal, line = _Refusal(message=message), _scope_line(scope)
             return _Written(at=at, kind=scope.kind, event="FORBIDDEN", scope=line, object=refusal)
+        case StatsSampled(node=node, summary=summary):
+            return _Written(at=at, kind="StatsSummary", event="SAMPLED", node=node, object=summary)
         case EvidenceArrived(evidence=evidence):
             return _Written(at=at, kind="Evidence", event="FETCHED", object=evidence)
-        case Started(since=since, scopes=scopes):
-            return _Written(at=at, kind="Downtime", event="STARTED", object=_Downtime(since=since, scopes=scopes))
         case DeliveryDone(message_id=message_id, outcome=outcome):
             done = _Delivery(message_id=message_id, outcome=outcome)
             return _Written(at=at, kind="Delivery", event="DONE", object=done)
         case Ended():
             return _Written(at=at, event="ENDED")
+    return _own_line(observation)
+
+
+def _own_line(observation: Input) -> _Written:
+    """What Watcher says of itself."""
+    at = observation.at
+    match observation:
+        case Started(since=since, scopes=scopes):
+            return _Written(at=at, kind="Downtime", event="STARTED", object=_Downtime(since=since, scopes=scopes))
+        case ClockJumped(since=since):
+            return _Written(at=at, kind="Downtime", event="JUMPED", object=_Jump(since=since))
+        case StreamHealth(scope=scope, stale_since=since, reason=reason):
+            event = "ALIVE" if since is None else "STALE"
+            health = _Health(since=since, reason=reason)
+            return _Written(at=at, kind="Stream", event=event, scope=scope, object=health)
+    raise TypeError(f"there is no line for {type(observation).__name__}")
 
 
 def _scope_line(scope: Scope) -> ScopeLine | None:
@@ -177,7 +263,7 @@ def _scope_line(scope: Scope) -> ScopeLine | None:
 
 
 def decode(line: bytes) -> Line:
-    """A line of one of KINDS; one of decode.BROKEN is raised for anything else."""
+    """A line of one of READABLE; one of decode.BROKEN is raised for anything else."""
     return _line_decoder.decode(line)
 
 
@@ -189,23 +275,59 @@ def probe(line: bytes) -> Probe | None:
         return None
 
 
-def observation_of(line: EvidenceLine | DowntimeLine | DeliveryLine) -> Input:
+def observation_of(line: OtherLine) -> Input | None:
+    """The observation of a line that tells its time; None: an event or a kind of a later version. LineError."""
     match line:
         case EvidenceLine(at=at, object=evidence):
             return EvidenceArrived(at=at, evidence=evidence)
-        case DowntimeLine(at=at, object=downtime):
-            return Started(at=at, since=downtime.since, scopes=downtime.scopes)
         case DeliveryLine(at=at, object=done):
             return DeliveryDone(at=at, message_id=done.message_id, outcome=done.outcome)
+        case DowntimeLine():
+            return _downtime(line)
+        case StreamLine(at=at, event="ALIVE", scope=scope, object=health) if scope.kind in KINDS:
+            return StreamHealth(at=at, scope=scope, reason=health.reason)
+        case StreamLine(at=at, event="STALE", scope=scope, object=health) if scope.kind in KINDS:
+            if health.since is None:
+                raise LineError("STALE without `since`")
+            return StreamHealth(at=at, scope=scope, stale_since=health.since, reason=health.reason)
+    return None
 
 
-def pod_observation(line: PodLine, at: datetime, scope: Scope, raw: bytes) -> Input | None:
-    """The observation of a line about pods; None: an event of a later version. LineError."""
-    event = _pod_events.get(line.event)
+def _downtime(line: DowntimeLine) -> Input | None:
+    since = line.object.since
+    if line.event == "STARTED":
+        # Of a kind that is not read here no list will come, so nothing may wait for one.
+        scopes = tuple(scope for scope in line.object.scopes if scope.kind in KINDS)
+        return Started(at=line.at, since=since, scopes=scopes)
+    if line.event == "JUMPED":
+        if since is None:
+            raise LineError("JUMPED without `since`")
+        return ClockJumped(at=line.at, since=since)
+    return None
+
+
+def sample_of(line: StatsLine, at: datetime) -> Input | None:
+    """The observation of a line about a kubelet; None: an event of a later version."""
+    if line.event != "SAMPLED":
+        return None
+    return StatsSampled(at=at, node=line.node or line.object.node.node_name, summary=narrow_summary(line.object))
+
+
+def measured_at(summary: Summary) -> datetime | None:
+    """The newest time at which the kubelet measured something."""
+    stats = [volume for pod in summary.pods or () for volume in pod.volume or ()]
+    times = [one.time for one in (*stats, summary.node.fs) if one is not None]
+    return max((time for time in times if time is not None), default=None)
+
+
+def object_observation(line: ObjectLine, at: datetime, scope: Scope, raw: bytes) -> Input | None:
+    """The observation of a line about a watched kind; None: an event of a later version. LineError."""
+    event = _seen_events.get(line.event)
     if event is not None:
         if line.object is None:
             raise LineError(f"{line.event} without an object")
-        return PodSeen(at=at, event=event, scope=scope, pod=narrow(line.object))
+        kind = KINDS[scope.kind]
+        return kind.seen(at, event, scope, kind.narrow(line.object))
     if line.event == "SYNCED":
         return Synced(at=at, scope=scope, complete=line.complete)
     if line.event == "LISTING":

@@ -20,6 +20,7 @@ from watcher.model.observations import Ended, Input, Scope
 from watcher.source import lines
 from watcher.source.decode import BROKEN
 from watcher.source.documents import json_documents, observe, yaml_documents
+from watcher.source.kinds import KINDS
 from watcher.source.readstate import ReadReport, ReadState, RecordingError, own_time
 
 _BUFFER = 1 << 20
@@ -112,23 +113,27 @@ def _unpacked(path: Path, plain: IO[bytes], state: ReadState) -> Iterator[bytes]
 
 
 class _Scopes:
-    """Whose list a pod belongs to. Our own recordings say so on each line; others may say it only of the list."""
+    """Whose list an object belongs to. Our own recordings say so on each line; others may say it only of the list."""
 
     def __init__(self) -> None:
-        self._known = {"": Scope(kind="Pod")}
-        self._told = False
+        self._known: dict[str, dict[str, Scope]] = {kind: {"": Scope(kind=kind)} for kind in KINDS}
+        self._told: set[str] = set()
+        """Kinds of which the lines of objects name their scope."""
 
-    def of(self, line: lines.PodLine) -> Scope:
-        """The line's own scope; else the pod's namespace where that was listed by itself; else the cluster."""
+    def of(self, line: lines.ObjectLine) -> Scope:
+        """The line's own scope; else the object's namespace where that was listed by itself; else the cluster."""
+        kind = line.kind
+        known = self._known[kind]
         if line.scope is not None:
             namespace = line.scope.namespace
-            self._told = self._told or line.object is not None
-            if namespace not in self._known:
-                self._known[namespace] = Scope(kind="Pod", namespace=namespace)
-            return self._known[namespace]
-        if len(self._known) > 1 and not self._told and line.object is not None:
-            return self._known.get(line.object.metadata.namespace, self._known[""])
-        return self._known[""]
+            if line.object is not None:
+                self._told.add(kind)
+            if namespace not in known:
+                known[namespace] = Scope(kind=kind, namespace=namespace)
+            return known[namespace]
+        if len(known) > 1 and kind not in self._told and line.object is not None:
+            return known.get(line.object.metadata.namespace, known[""])
+        return known[""]
 
 
 def _lines(path: Path, source: Iterable[bytes], state: ReadState) -> Iterator[Input]:
@@ -147,16 +152,20 @@ def _lines(path: Path, source: Iterable[bytes], state: ReadState) -> Iterator[In
 def _observation(
     place: tuple[Path, int], line: lines.Line, scopes: _Scopes, raw: bytes, state: ReadState
 ) -> Input | None:
-    if not isinstance(line, lines.PodLine):
-        state.time(line.at)
-        return lines.observation_of(line)
-    at = state.time(line.at or own_time(line.object))
     try:
-        observation = lines.pod_observation(line, at, scopes.of(line), raw)
+        if isinstance(line, lines.OBJECT_LINES):
+            at = state.time(line.at or own_time(line.object))
+            observation = lines.object_observation(line, at, scopes.of(line), raw)
+        elif isinstance(line, lines.StatsLine):
+            observation = lines.sample_of(line, state.time(line.at or lines.measured_at(line.object)))
+        else:
+            state.time(line.at)
+            observation = lines.observation_of(line)
     except lines.LineError as error:
         raise RecordingError(f"{_where(place)}: {error}") from error
     if observation is None:
-        state.report.skipped[f"Pod {line.event}"] += 1
+        probe = lines.probe(raw) or lines.Probe()
+        state.report.skipped[f"{probe.kind} {probe.event}"] += 1
     return observation
 
 
@@ -178,7 +187,7 @@ def _other_line(where: str, raw: bytes, error: Exception, state: ReadState) -> I
             return None
         if not probe.kind and probe.event == "ENDED":
             return Ended(at=state.time(probe.at))
-        if probe.kind and probe.kind not in lines.KINDS:
+        if probe.kind and probe.kind not in lines.READABLE:
             state.report.skipped[probe.kind] += 1
             return None
     raise RecordingError(f"{where}: this line of the recording cannot be read: {error}") from error

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from watcher.model.kube import Pod
-from watcher.source.decode import newest_time
+from watcher.model.kube import KubeObject
+from watcher.source.kinds import newest_time
 
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -49,6 +49,6 @@ class ReadState:
             self.report.warnings.append(text)
 
 
-def own_time(pod: Pod | None) -> datetime | None:
-    """The newest time inside a pod."""
-    return None if pod is None else newest_time(pod)
+def own_time(item: KubeObject | None) -> datetime | None:
+    """The newest time inside an object."""
+    return None if item is None else newest_time(item)

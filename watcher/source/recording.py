@@ -18,7 +18,7 @@ from typing import IO
 
 import msgspec
 
-from watcher.model.observations import Ended, EventType, Input, PodSeen
+from watcher.model.observations import Ended, EventType, Input, Seen
 from watcher.ports import Clock
 from watcher.source.lines import encode, encode_header
 
@@ -63,7 +63,7 @@ class RecordingWriter:
 
 
 class RecordingIntake:
-    """An intake that stamps what it is given and writes it down: `watcher record`."""
+    """An intake that stamps what it is given and writes it down: `watcher record`. It is never full."""
 
     def __init__(self, writer: RecordingWriter, clock: Clock) -> None:
         self._writer = writer
@@ -71,9 +71,16 @@ class RecordingIntake:
         self._last = clock.now()
 
     async def put(self, observation: Input) -> None:
+        self.offer(observation)
+
+    def offer(self, observation: Input) -> bool:
         """Blocks the loop for the write: a bare recording has nothing else to do. A list is flushed at its end."""
-        listed = isinstance(observation, PodSeen) and observation.event is EventType.LISTED
+        listed = isinstance(observation, Seen) and observation.event is EventType.LISTED
         self._writer.write((msgspec.structs.replace(observation, at=self._now()),), flush=not listed)
+        return True
+
+    async def room(self) -> None:
+        """At once."""
 
     def end(self) -> None:
         """Say until when nothing more happened, and close the file."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -40,7 +40,7 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     relist_after: int = 3
     """Server errors in a row after which the version itself is suspected, and the list is made anew."""
     exclude_namespaces: tuple[str, ...] = ()
-    """Left out by the server; only for a scope that covers the whole cluster."""
+    """Left out by the server; only for a scope that covers the whole cluster. Of the kind Namespace by name."""
 
 
 @dataclass(slots=True)
@@ -65,8 +65,15 @@ class StreamStats:
     """A list of this scope was completed in this process."""
     watching: bool = False
     """A watch is open now."""
-    forbidden: bool = False
-    """The last answer was a 403."""
+    forbidden_since: datetime | None = None
+    """The first of the 403 in a row; None: it may be read. A scope that was `synced` before is blind now."""
+    server_offset: float | None = None
+    """Seconds that the API server's clock (`Date`, whole seconds) is ahead of ours, as of the last answer."""
+
+    @property
+    def forbidden(self) -> bool:
+        """The last answer was a 403."""
+        return self.forbidden_since is not None
 
 
 class Backoff:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import troubles
 from tests.support.messages import (
     at,
     crash_loop,
@@ -47,6 +48,27 @@ NOTIFICATIONS: dict[str, Callable[[], Notification]] = {
         envelope(SendReason.SOME_ENDED), [crash_loop(), ended(oom_kill(), EndReason.RECOVERED)]
     ),
     "twelve_alerts": lambda: render(envelope(), many(12)),
+    "not_starting": lambda: render(envelope(), [troubles.not_starting()]),
+    "pending": lambda: render(envelope(), [troubles.pending()]),
+    "stuck_in_creation": lambda: render(envelope(), [troubles.stuck()]),
+    "not_ready": lambda: render(envelope(), [troubles.not_ready()]),
+    "down": lambda: render(envelope(), [troubles.down()]),
+    "volume_nearly_full": lambda: render(envelope(), [troubles.volume_nearly_full()]),
+    "volume_filling_up": lambda: render(envelope(), [troubles.volume_filling_up()]),
+    "volume_will_fill": lambda: render(envelope(), [troubles.volume_will_fill()]),
+    "volume_inodes": lambda: render(envelope(), [troubles.volume_inodes()]),
+    "node_disk": lambda: render(envelope(), [troubles.node_disk()]),
+    "claim_pending": lambda: render(envelope(), [troubles.claim_pending()]),
+    "claim_lost": lambda: render(envelope(), [troubles.claim_lost()]),
+    "claim_unmounted": lambda: render(envelope(), [troubles.claim_unmounted()]),
+    "node_not_ready": lambda: render(envelope(), [troubles.node_not_ready()]),
+    "node_pressure": lambda: render(envelope(), [troubles.node_pressure()]),
+    "blind": lambda: render(envelope(), [troubles.blind()]),
+    "jvm_oom": lambda: render(envelope(), [troubles.jvm_oom()]),
+    "not_seen": lambda: render(envelope(), [troubles.not_seen()]),
+    "unknown": lambda: render(envelope(SendReason.ALL_ENDED), [troubles.unknown()]),
+    "idle": lambda: render(envelope(SendReason.ALL_ENDED), [troubles.idle()]),
+    "image_over_waiting": lambda: render(envelope(now=at("09:20:00")), [troubles.image_over_waiting()]),
     "first_start": lambda: summary(envelope(SendReason.BASELINE), [*many(9), oom_kill(), image_not_found()]),
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -44,7 +43,7 @@ async def watching(client: KubeClient, intake: Memory) -> AsyncIterator[Watching
     tasks: list[asyncio.Task[None]] = []
 
     def start(scope: Scope | None = None, settings: StreamSettings = SHORT) -> ListWatch:
-        stream = ListWatch(client, scope or Scope(kind="Pod"), intake, SystemClock(), settings, rng=random.Random(7))
+        stream = ListWatch(client, scope or Scope(kind="Pod"), intake, SystemClock(), settings)
         tasks.append(asyncio.create_task(stream.run()))
         return stream
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from watcher.demo import DemoCluster
-from watcher.model.kube import Pod
-from watcher.model.observations import EventType, Forbidden, Input, Listing, PodSeen, Synced
+from watcher.model.kube import KubeObject
+from watcher.model.observations import EventType, Forbidden, Input, Listing, Seen, Synced
+from watcher.source.kinds import object_of
 from watcher.source.streams import StreamSettings
 
 
@@ -24,13 +25,19 @@ class SystemClock:
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
 
+    def steady(self) -> float:
+        return self.monotonic()
+
 
 class Memory:
     """An intake that keeps what it was given, and what a receiver would know from it."""
 
     def __init__(self) -> None:
         self.seen: list[Input] = []
-        self.known: dict[tuple[str, str], Pod] = {}
+        self.known: dict[tuple[str, str], KubeObject] = {}
+        self.full = False
+        """Watch events are refused."""
+        self.asked_for_room = 0
         self._listed: set[tuple[str, str]] = set()
         self._after: dict[int, Callable[[], object]] = {}
 
@@ -39,20 +46,33 @@ class Memory:
         self._after[count] = action
 
     async def put(self, observation: Input) -> None:
+        self._take(observation)
+
+    def offer(self, observation: Input) -> bool:
+        if not self.full:
+            self._take(observation)
+        return not self.full
+
+    async def room(self) -> None:
+        self.asked_for_room += 1
+        while self.full:  # noqa: ASYNC110 - a test says when
+            await asyncio.sleep(0.002)
+
+    def _take(self, observation: Input) -> None:
         self.seen.append(observation)
         if action := self._after.pop(len(self.seen), None):
             action()
         if isinstance(observation, Listing):
             self._listed = set()
-        elif isinstance(observation, Synced):
-            self.known = {key: pod for key, pod in self.known.items() if key in self._listed}
-        elif isinstance(observation, PodSeen):
-            meta = observation.pod.metadata
-            key = (meta.namespace, meta.name)
+        elif isinstance(observation, Synced) and observation.complete:
+            self.known = {key: item for key, item in self.known.items() if key in self._listed}
+        elif isinstance(observation, Seen):
+            item = object_of(observation)
+            key = (item.metadata.namespace, item.metadata.name)
             if observation.event is EventType.DELETED:
                 self.known.pop(key, None)
             else:
-                self.known[key] = observation.pod
+                self.known[key] = item
                 self._listed.add(key)
 
     def words(self) -> list[str]:
@@ -61,15 +81,15 @@ class Memory:
 
     @property
     def versions(self) -> dict[tuple[str, str], str]:
-        return {key: pod.metadata.resource_version for key, pod in self.known.items()}
+        return {key: item.metadata.resource_version for key, item in self.known.items()}
 
 
 def _word(observation: Input) -> str:
-    if isinstance(observation, PodSeen):
-        return f"{observation.event} {observation.pod.metadata.name}"
+    if isinstance(observation, Seen):
+        return f"{observation.event} {object_of(observation).metadata.name}"
     if isinstance(observation, Listing | Synced | Forbidden):
         return type(observation).__name__.upper()
-    raise AssertionError(f"no source of pods says {observation}")
+    raise AssertionError(f"no stream says {observation}")
 
 
 SHORT = StreamSettings(
@@ -92,11 +112,11 @@ async def until(condition: Callable[[], object], within: float = 10.0) -> None:
             await asyncio.sleep(0.002)
 
 
-def names(demo: DemoCluster, namespace: str = "") -> dict[tuple[str, str], str]:
+def names(demo: DemoCluster, namespace: str = "", kind: str = "Pod") -> dict[tuple[str, str], str]:
     """What the server has: versions by (namespace, name)."""
     return {
-        (item["metadata"]["namespace"], item["metadata"]["name"]): item["metadata"]["resourceVersion"]
-        for item in demo.cluster.list("Pod", namespace)
+        (item["metadata"].get("namespace", ""), item["metadata"]["name"]): item["metadata"]["resourceVersion"]
+        for item in demo.cluster.list(kind, namespace)
     }
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.integration.source.harness import until
+from tests.integration.source.harness import SystemClock, until
 from watcher.demo import DemoCluster
 from watcher.demo.faults import Fail, Fault, Hang, Reset
 from watcher.model.evidence import Evidence, EvidenceRequest
@@ -53,7 +53,7 @@ def asked(instance: str = "c://1", container: str = "app", uid: str = "uid-1") -
 
 
 async def fetch(client: KubeClient, request: EvidenceRequest | None = None, within: timedelta = SOON) -> Evidence:
-    return await KubeEvidence(client).fetch(request or asked(), within)
+    return await KubeEvidence(client, SystemClock()).fetch(request or asked(), within)
 
 
 INSTANCES: dict[str, tuple[Status, Status | None, str, str, str, str]] = {
@@ -316,3 +316,81 @@ async def test_events_about_a_static_pod_carry_the_kubelets_uid(demo: DemoCluste
     event(demo, "static", 10, involved={"uid": "7d1c8d2f6f0b4a5a"})
     evidence = await fetch(client, asked(container=""))
     assert evidence.events == ("BackOff: message of static",)
+
+
+KEY_BLOCK = ["-----BEGIN RSA PRIVATE KEY-----", *["MIIEowIBAAKCAQEA" + "k" * 48] * 30, "-----END RSA PRIVATE KEY-----"]
+SECRETS = ("abcdef0123456789abcdef", "hunter2hunter2", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "MIIEowIBAAKCAQEA")
+LINES = [
+    "Authorization: Bearer abcdef0123456789abcdef",
+    "postgres://app:hunter2hunter2@db/shop",
+    "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    *KEY_BLOCK,
+    "exit",
+]
+
+
+@pytest.mark.parametrize("more", [0, 25], ids=["whole", "the tail begins inside of the key"])
+async def test_row_90_secrets_are_redacted_in_the_log_and_in_events(
+    demo: DemoCluster, client: KubeClient, more: int
+) -> None:
+    demo.logs.write("c://1", [*LINES, *["later"] * more])
+    put(demo, dead("c://1"), present="c://1")
+    event(demo, "a", 10, reason="Unhealthy", message="probe failed: " + "\n".join(LINES))
+    evidence = await fetch(client)
+    told = "\n".join((*evidence.log, *evidence.events))
+    assert "exit" in told
+    assert [secret for secret in SECRETS if secret in told] == []
+
+
+# ---- what is no container ----
+
+
+async def test_what_only_events_tell_needs_no_log(demo: DemoCluster, client: KubeClient) -> None:
+    put(demo, CREATING)
+    words = 'MountVolume.SetUp failed for volume "conf" : configmap "api" not found'
+    event(demo, "a", 10, reason="FailedMount", message=words, involved={"uid": "5a5b-1"})
+    evidence = await fetch(client, asked(container="", uid="5a5b-1"))
+    assert evidence.events == (f"FailedMount: {words}",)
+    assert demo.counts["get", "pods"] == 0
+
+
+async def test_the_events_of_a_claim_are_those_about_it(demo: DemoCluster, client: KubeClient) -> None:
+    claim = {"kind": "PersistentVolumeClaim", "name": "data", "uid": "aa-1"}
+    event(demo, "a", 10, involved=claim, reason="ProvisioningFailed", message="quota")
+    event(demo, "b", 11, involved=claim | {"uid": "aa-0"}, message="of an earlier claim")
+    event(demo, "c", 12, involved={"name": "data"}, message="of a pod of that name")
+    request = EvidenceRequest(
+        alert=KEY, namespace="shop", kind="PersistentVolumeClaim", name="data", uid="aa-1", asked_at=NOW
+    )
+    evidence = await fetch(client, request)
+    assert (evidence.events, evidence.log, evidence.missing) == (("ProvisioningFailed: quota",), (), "")
+
+
+async def test_the_events_of_a_node_are_in_the_namespace_default_under_any_uid(
+    demo: DemoCluster, client: KubeClient
+) -> None:
+    for number, uid in enumerate(("node-1", "3f-9")):
+        demo.cluster.put(
+            {
+                "kind": "Event",
+                "metadata": {"name": f"n{number}", "namespace": "default"},
+                "type": "Warning",
+                "reason": "SystemOOM",
+                "message": f"by {uid}",
+                "lastTimestamp": f"2026-11-20T09:1{number}:00Z",
+                "involvedObject": {"kind": "Node", "name": "node-1", "uid": uid},
+            }
+        )
+    request = EvidenceRequest(alert=KEY, namespace="", kind="Node", name="node-1", uid="3f-9", asked_at=NOW)
+    evidence = await fetch(client, request)
+    assert evidence.events == ("SystemOOM: by 3f-9", "SystemOOM: by node-1")
+
+
+async def test_answers_are_bounded(demo: DemoCluster, client: KubeClient) -> None:
+    event(demo, "a", 10, message="x" * (2 * 1024 * 1024))
+    evidence = await fetch(client, asked(container=""))
+    assert evidence.missing == "the events were not to be had: the answer is too large"
+    demo.cluster.delete("Event", "shop", "a")
+    event(demo, "b", 10, message="word " * 1000)
+    evidence = await fetch(client, asked(container=""))
+    assert len(evidence.events[0]) < 1100

@@ -14,6 +14,7 @@ from tests.support.timeline import time
 from watcher.detect.containers import (
     KEPT_DEATHS,
     Look,
+    Sight,
     backoff_seconds,
     death_id,
     deaths_so_far,
@@ -32,8 +33,7 @@ TEN_MINUTES = timedelta(minutes=10)
 
 def seen(one: Pod, before: ContainerHistory | None = None, *, at: float = 100, **fields: Any) -> Look:
     view = containers(one)[0]
-    known = {"first_sight": False, "quiet": False, **fields}
-    return look(view, one, before, time(at), **known)
+    return look(view, one, before, Sight(at=time(at), **fields))
 
 
 def remembered(one: Look) -> ContainerHistory:
@@ -116,13 +116,13 @@ def test_deaths_of_which_nothing_is_told_died_when_they_were_noticed() -> None:
 
 
 def test_first_sight_is_the_base_line() -> None:
-    one = seen(pod("p", status(restarts=7, last=dead(137, "OOMKilled", at=-90000))), first_sight=True)
+    one = seen(pod("p", status(restarts=7, last=dead(137, "OOMKilled", at=-90000))), first=True)
     assert (one.new_deaths, one.occurred) == (0, None)
     assert (remembered(one).deaths, remembered(one).recent, remembered(one).oom_class) == (7, (), "main_process")
 
 
 def test_what_is_dead_at_first_sight_tells_its_last_death() -> None:
-    one = seen(pod("p", backoff(80, dead(137, "OOMKilled", at=60), restarts=4)), first_sight=True)
+    one = seen(pod("p", backoff(80, dead(137, "OOMKilled", at=60), restarts=4)), first=True)
     assert one.new_deaths == 0
     assert one.occurred is not None
     assert one.occurred.reason == "OOMKilled"

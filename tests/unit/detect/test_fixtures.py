@@ -13,7 +13,8 @@ import yaml
 from tests.support.timeline import Timeline, time
 from watcher.detect.failures import failure
 from watcher.detect.pods import workload_of
-from watcher.detect.signals import Findings, common, observe
+from watcher.detect.fields import common
+from watcher.detect.signals import Findings, observe
 from watcher.model.kube import Pod
 from watcher.model.signals import CrashLooping, ImagePullFailing, OOMKilled
 

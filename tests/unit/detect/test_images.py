@@ -99,6 +99,74 @@ TEXTS: list[tuple[str, str, str]] = [
     ("disk is full", "disk", "failed to extract layer sha256:1: write /x: no space left on device"),
     ("short name, no TTY", "invalid_name", "short-name resolution enforced but cannot prompt without a TTY"),
     ("short name", "invalid_name", "short name mode is enforcing, but image name r:1 returns ambiguous list"),
+    (
+        "the token's server has no name",
+        "dns",
+        f'{PULL}failed to resolve reference "{R}": failed to authorize: failed to fetch anonymous token: Get '
+        '"https://auth.example/token": dial tcp: lookup auth.example on 10.0.0.2:53: no such host',
+    ),
+    (
+        "the token's server cannot be reached",
+        "network",
+        f'{PULL}failed to resolve reference "{R}": failed to authorize: failed to fetch oauth token: Post '
+        '"https://auth.example/token": dial tcp 10.0.0.1:443: i/o timeout',
+    ),
+    (
+        "the token's server is broken",
+        "registry_error",
+        f'{PULL}failed to resolve reference "{R}": failed to authorize: failed to fetch anonymous token: unexpected '
+        "status from GET request to https://auth.example/token: 503 Service Unavailable",
+    ),
+    (
+        "anonymous token 403",
+        "unauthorized",
+        f'{PULL}failed to resolve reference "{R}": failed to authorize: failed to fetch anonymous token: unexpected '
+        "status from GET request to https://registry.example/token: 403 Forbidden",
+    ),
+    ("no token at all", "unauthorized", f'{PULL}failed to resolve reference "{R}": failed to authorize: no token'),
+    (
+        "harbor",
+        "unauthorized",
+        "pull access: unauthorized to access repository: shop/api, action: pull: unauthorized to access repository",
+    ),
+    (
+        "ECR, token of yesterday",
+        "unauthorized",
+        "denied: Your authorization token has expired. Reauthenticate and try again.",
+    ),
+    (
+        "artifact registry",
+        "denied",
+        'denied: Permission "artifactregistry.repositories.downloadArtifacts" denied on resource "projects/p"',
+    ),
+    ("no signature", "denied", "Source image rejected: A signature was required, but no signature exists"),
+    (
+        "real, docker 20, TLS handshake",
+        "network",
+        'rpc error: code = Unknown desc = Error response from daemon: Get "https://noimage.com/v2/": net/http: TLS '
+        "handshake timeout",
+    ),
+    (
+        "real, docker 20, names",
+        "tls",
+        'rpc error: code = Unknown desc = Error response from daemon: Head "https://noimage.com/v2/no-such-image/'
+        'manifests/latest": x509: certificate is not valid for any names, but wanted to match noimage.com',
+    ),
+    (
+        "real, cri-o, a name server that does not answer",
+        "dns",
+        "initializing source docker://quay.io/o/r@sha256:56bab0: pinging container registry quay.io: Get "
+        '"https://quay.io/v2/": dial tcp: lookup quay.io on 10.0.0.2:53: read udp 10.0.0.3:4->10.0.0.2:53: i/o timeout',
+    ),
+    ("windows on linux", "platform", 'image operating system "windows" cannot be used on this platform'),
+    ("cri-o, no arm in the list", "platform", "no image found in manifest list for architecture arm64, OS linux"),
+    (
+        "no answer",
+        "network",
+        'Get "https://H/v2/": net/http: request canceled while waiting for connection (Client.Timeout exceeded while '
+        "awaiting headers)",
+    ),
+    ("the line is cut", "network", 'failed to do request: Head "https://H/v2/o/r/manifests/1": EOF'),
     ("nothing known", "unknown", "something else went wrong"),
     ("nothing said", "unknown", ""),
 ]
@@ -108,6 +176,26 @@ TEXTS: list[tuple[str, str, str]] = [
 def test_the_text_of_a_runtime_tells_the_cause(cause: str, text: str) -> None:
     assert classify("ErrImagePull", text) == cause
     assert classify("ErrImagePull", text.upper()) == cause
+
+
+CODES = ("NotFound", "Unknown", "DeadlineExceeded", "Canceled", "Unavailable", "FailedPrecondition")
+
+
+@pytest.mark.parametrize(
+    ("cause", "text"), [row[1:] for row in TEXTS if row[2]], ids=[row[0] for row in TEXTS if row[2]]
+)
+def test_neither_the_rpc_prefix_nor_escaped_quotes_nor_a_back_off_change_the_cause(cause: str, text: str) -> None:
+    escaped = text.replace('"', '\\"')
+    twice = escaped.replace("\\", "\\\\")
+    for inner in (text, escaped, twice):
+        for code in CODES:
+            wrapped = f"rpc error: code = {code} desc = {inner}".replace(
+                "desc = rpc error: code = Unknown desc = ", "desc = "
+            )
+            assert classify("ErrImagePull", wrapped) == cause
+            backoff = f'Back-off pulling image "{R}": ErrImagePull: {wrapped}'
+            assert cause_text(backoff) == wrapped
+            assert classify("ImagePullBackOff", cause_text(backoff)) == cause
 
 
 @pytest.mark.parametrize(
@@ -130,6 +218,16 @@ def test_a_back_off_tells_its_cause_since_kubernetes_1_32_and_none_before() -> N
     assert cause_text('Back-off pulling image "I"') == ""
     assert cause_text("") == ""
     assert cause_text("manifest unknown") == "manifest unknown"
+    assert cause_text('back-off pulling image \\"I:1\\": ErrImagePull: I:1: not found') == "I:1: not found"
+    assert cause_text("Back-off pulling image I:1") == ""
+
+
+def test_a_back_off_after_another_error_keeps_its_name() -> None:
+    text = cause_text('Back-off pulling image "I": SignatureValidationFailed: image pull failed for I: no policy')
+    assert text == "SignatureValidationFailed: image pull failed for I: no policy"
+    assert classify("ImagePullBackOff", text) == "denied"
+    text = cause_text('Back-off pulling image "I": RegistryUnavailable: image pull failed for I: gone')
+    assert classify("ImagePullBackOff", text) == "registry_error"
 
 
 def test_no_reason_is_both_decided_and_not() -> None:

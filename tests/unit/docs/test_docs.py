@@ -10,7 +10,7 @@ import pytest
 import typer
 from prometheus_client.core import CounterMetricFamily
 
-from watcher.app.metrics import service_metrics
+from watcher.app.metrics import Parts, service_metrics
 from watcher.cli import app
 from watcher.engine.clock import SystemClock
 from watcher.engine.dispatch import Dispatcher
@@ -47,7 +47,8 @@ def metric_names() -> set[str]:
     clock, queue, store = SystemClock(), IntakeQueue(), MemoryStore()
     dispatcher = Dispatcher({}, store, queue, clock)
     writer = Writer(core_of(load(None)), View(), store, clock, queue, lambda changes: None)
-    found = service_metrics(writer, dispatcher, queue, [StreamStats(Scope(kind="Pod"))], clock)
+    streams = [StreamStats(Scope(kind="Pod"))]
+    found = service_metrics(Parts(writer=writer, dispatcher=dispatcher, queue=queue, clock=clock, streams=streams))
     return {f"{each.name}_total" if isinstance(each, CounterMetricFamily) else each.name for each in found}
 
 

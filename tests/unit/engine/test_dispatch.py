@@ -35,6 +35,9 @@ class LoopClock:
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time() - self._start
 
+    def steady(self) -> float:
+        return self.monotonic()
+
     def __init__(self) -> None:
         self._start = asyncio.get_running_loop().time()
 
@@ -70,6 +73,12 @@ class Book:
     async def put(self, observation: Input) -> None:
         assert isinstance(observation, DeliveryDone)
         self.inputs.append(observation)
+
+    def offer(self, observation: Input) -> bool:
+        raise AssertionError(f"an outcome is put, not offered: {observation}")
+
+    async def room(self) -> None:
+        raise AssertionError("an outcome does not wait for room")
 
 
 def row(

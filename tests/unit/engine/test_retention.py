@@ -28,6 +28,9 @@ class StandingClock:
     def monotonic(self) -> float:
         return 0.0
 
+    def steady(self) -> float:
+        return 0.0
+
 
 def moved(age: timedelta) -> Transition:
     return Transition(at=NOW - age, alert=KEY, subject="", before="", after="firing", why="")

@@ -16,7 +16,8 @@ from tests.support.timeline import PODS, START, core, shipped_rules
 from watcher.engine.queue import IntakeQueue
 from watcher.engine.writer import Writer
 from watcher.model.changes import Changes, View
-from watcher.model.observations import Ended, EventType, Input, PodSeen, Synced
+from watcher.model.observations import ClockJumped, Ended, EventType, Input, PodSeen, Synced
+from watcher.model.state import Meta
 from watcher.pipeline import next_wake
 from watcher.ports import StoreError
 from watcher.store.memory import MemoryStore
@@ -27,6 +28,7 @@ class HandClock:
 
     def __init__(self) -> None:
         self.time = START
+        self.moved = timedelta()
 
     def now(self) -> datetime:
         return self.time
@@ -35,7 +37,15 @@ class HandClock:
         return max(0.0, (due - self.time).total_seconds())
 
     def monotonic(self) -> float:
-        return (self.time - START).total_seconds()
+        return self.steady()
+
+    def steady(self) -> float:
+        return (self.time - START - self.moved).total_seconds()
+
+    def set(self, to: datetime) -> None:
+        """As a person or NTP does it: no time passes."""
+        self.moved += to - self.time
+        self.time = to
 
 
 class AwayStore(MemoryStore):
@@ -159,12 +169,78 @@ async def test_every_input_is_stamped_later_than_the_one_before_though_the_clock
     stamped: list[Input] = []
     one.record = stamped.extend
     await one.step([SYNCED, sees("a"), sees("b")])
-    clock.time -= timedelta(hours=1)
+    clock.set(START - timedelta(hours=1))
     await one.step([Ended(at=START)])
     times = [each.at for each in stamped]
     assert times == sorted(set(times))
     assert one.view.meta.now is not None
     assert one.view.meta.now > times[-1]
+
+
+def stamped_by(one: Writer) -> list[Input]:
+    stamped: list[Input] = []
+    one.record = stamped.extend
+    return stamped
+
+
+async def test_a_clock_that_is_set_back_does_not_stop_the_time() -> None:
+    one, _, clock, _ = writer()
+    stamped = stamped_by(one)
+    await one.step([SYNCED])
+    clock.set(START - timedelta(hours=1))
+    clock.time += timedelta(minutes=5)
+    await one.step([sees("web-1")])
+    assert (stamped[1].at - stamped[0].at).total_seconds() == pytest.approx(300, abs=0.1)
+    assert one.stats.clock_behind_seconds == pytest.approx(3600)
+    assert one.stats.clock_jumps == 0
+
+
+async def test_timers_run_though_the_clock_was_set_back() -> None:
+    one, _, clock, handed = writer()
+    await one.step([SYNCED, sees("web-1")])
+    clock.set(START - timedelta(hours=1))
+    assert one._pause() == pytest.approx(10, abs=0.1), (
+        "the group waits for ten seconds, not for an hour and ten seconds"
+    )
+    clock.time += timedelta(seconds=11)
+    await one.step([])
+    assert [row.notification.reason.name for changes in handed for row in changes.outbox.values() if row] == ["FIRST"]
+
+
+async def test_a_clock_that_jumps_is_an_input_before_all_others_and_recorded() -> None:
+    one, _, clock, _ = writer()
+    stamped = stamped_by(one)
+    await one.step([SYNCED])
+    clock.time += timedelta(seconds=30)
+    clock.set(clock.time + timedelta(hours=2))
+    await one.step([sees("web-1")])
+    jump = stamped[1]
+    assert isinstance(jump, ClockJumped)
+    assert (jump.since, jump.at) == (START + timedelta(seconds=30), START + timedelta(hours=2, seconds=30))
+    assert stamped[2].at > jump.at
+    assert one.stats.clock_jumps == 1
+    await one.step([sees("web-1")])
+    assert len(stamped) == 4, "it is told once"
+
+
+async def test_a_jump_is_told_though_nothing_else_happens() -> None:
+    one, _, clock, _ = writer()
+    stamped = stamped_by(one)
+    clock.set(START + timedelta(hours=2))
+    await one.step([])
+    assert [type(each) for each in stamped] == [ClockJumped]
+
+
+async def test_a_stored_time_that_the_clock_has_not_reached_goes_on() -> None:
+    clock, store = HandClock(), AwayStore()
+    view = View()
+    view.meta = Meta(now=START + timedelta(hours=1))
+    one = Writer(core(), view, store, clock, IntakeQueue(), list[Changes]().append)
+    stamped = stamped_by(one)
+    clock.time += timedelta(minutes=1)
+    await one.step([SYNCED])
+    assert (stamped[0].at - START).total_seconds() == pytest.approx(3660, abs=0.1)
+    assert one.stats.clock_behind_seconds == pytest.approx(3600)
 
 
 async def test_timers_run_without_an_input() -> None:

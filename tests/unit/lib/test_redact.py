@@ -106,6 +106,7 @@ HIDDEN = {
         f"{R}\nserver started on port 80",
     ),
     "key block without its start": (f"{PEM}\n{LAST}\n{END}\nserver started", f"{R}\nserver started"),
+    "key block whose last line is full, its head cut off": (f"{PEM}\n{END}\nserver started", f"{R}\nserver started"),
     "key block cut within a line": (f"{PEM[20:]}\n{LAST}\n{END}\nserver started", f"{R}\nserver started"),
     "key block with headers": (
         f"{BEGIN}\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A\n\n{PEM}",

@@ -94,11 +94,11 @@ def test_a_recovery_is_green_and_says_what_it_had_been() -> None:
     ("reason", "title", "words"),
     [
         (EndReason.DELETED, "its pods were deleted", "It crashed 7 times over 12 min."),
-        (EndReason.IDLE, "idle: no running pod uses it", "It crashed 7 times over 12 min."),
+        (EndReason.IDLE, "idle: no pod mounts it any more", "It crashed 7 times over 12 min."),
         (
             EndReason.UNKNOWN,
             "not seen for a long time",
-            "It crashed 7 times over 12 min. Whether it goes on is not known.",
+            "It crashed 7 times over 12 min. Closed as unknown, not recovered: whether it goes on is not known.",
         ),
         (EndReason.OUT_OF_SCOPE, "out of scope", "It crashed 7 times over 12 min. Watcher no longer watches it."),
         (EndReason.RULE_REMOVED, "its rule was removed", "It crashed 7 times over 12 min."),

@@ -12,13 +12,12 @@ from watcher.model.observations import EventType, Listing, PodSeen, Synced
 from watcher.rules.testfile import (
     Expectation,
     Expected,
-    ReadPod,
     RuleTest,
     Sent,
-    inputs,
     mismatches,
     parse_tests,
 )
+from watcher.rules.testinputs import ReadObject, inputs
 from watcher.rules.testpod import START
 
 
@@ -51,7 +50,7 @@ def no_file(name: str, item: Any) -> Pod:
     raise AssertionError(f"{name} {item} is not to be read")
 
 
-def pods(observations: str, read: ReadPod = no_file) -> list[Pod]:
+def pods(observations: str, read: ReadObject = no_file) -> list[Pod]:
     return [each.pod for each in inputs(one(observations), read) if isinstance(each, PodSeen)]
 
 
@@ -136,7 +135,9 @@ def case(observation: str, expect: str = "{at: 10m, firing: []}") -> str:
             id="offset",
         ),
         pytest.param(
-            case("{at: 0s}"), "t.yaml:5:5: an observation has one of pod, file and deleted", id="empty observation"
+            case("{at: 0s}"),
+            "t.yaml:5:5: an observation has one of pod, claim, node, namespace, event, sample, file and deleted",
+            id="empty observation",
         ),
         pytest.param(
             case("{at: 0s, deleted: web}"),

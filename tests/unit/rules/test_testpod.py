@@ -28,7 +28,7 @@ def pods(observations: str) -> list[Pod]:
     text = f"rule_files: [x]\ntests: [{{name: a, observations: {observations}, expect: [{{at: 10m, firing: []}}]}}]"
     (test,), problems = parse_tests(load(text, "t.yaml"))
     assert problems == []
-    return [each.pod for each in test.observations if each.pod is not None]
+    return [each.object for each in test.observations if isinstance(each.object, Pod)]
 
 
 def pod(text: str) -> Pod:

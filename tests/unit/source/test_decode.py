@@ -13,17 +13,20 @@ from hypothesis import strategies as st
 
 from watcher.model.observations import EventType
 from watcher.source.decode import (
-    LAST_APPLIED,
+    BROKEN,
+    DECODERS,
     Bookmark,
-    PodChange,
+    Change,
     Skipped,
-    decode_page,
     decode_pod,
     decode_status,
-    decode_watch_line,
-    newest_time,
 )
 from watcher.source.errors import Status, Undecodable
+from watcher.source.kinds import KINDS, newest_time
+from watcher.source.narrow import LAST_APPLIED
+
+decode_page = DECODERS["Pod"].page
+decode_watch_line = DECODERS["Pod"].line
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -39,14 +42,14 @@ def pod(**metadata: object) -> dict[str, object]:
 @pytest.mark.parametrize("event", ["ADDED", "MODIFIED", "DELETED"])
 def test_a_change_is_a_pod_and_its_event(event: str) -> None:
     item = decode_watch_line(line(event, pod()))
-    assert isinstance(item, PodChange)
+    assert isinstance(item, Change)
     assert item.event is EventType(event)
-    assert (item.pod.metadata.namespace, item.pod.metadata.name) == ("shop", "web-1")
+    assert (item.object.metadata.namespace, item.object.metadata.name) == ("shop", "web-1")
 
 
 def test_the_type_may_come_after_the_object() -> None:
     item = decode_watch_line(b'{"object":{"metadata":{"name":"web-1"}},"type":"ADDED"}\n')
-    assert isinstance(item, PodChange)
+    assert isinstance(item, Change)
 
 
 def test_a_bookmark_is_no_pod() -> None:
@@ -93,17 +96,17 @@ def test_no_line_at_all_raises(raw: bytes) -> None:
 def test_a_list_gives_its_own_version_and_token() -> None:
     page = decode_page(b'{"metadata":{"resourceVersion":"12","continue":"abc"},"items":[{"metadata":{"name":"a"}}]}')
     assert (page.version, page.token) == ("12", "abc")
-    assert [item.metadata.name for item in page.pods] == ["a"]
+    assert [item.metadata.name for item in page.objects] == ["a"]
 
 
 def test_a_list_of_null_is_empty() -> None:
     page = decode_page(b'{"metadata":{"resourceVersion":"12","continue":null},"items":null}')
-    assert (page.pods, page.skipped, page.token) == ([], [], "")
+    assert (page.objects, page.skipped, page.token) == ([], [], "")
 
 
 def test_one_bad_item_does_not_cost_the_others() -> None:
     page = decode_page(b'{"metadata":{},"items":[{"metadata":{"name":"a"}},{"metadata":7},{"metadata":{"name":"b"}}]}')
-    assert [item.metadata.name for item in page.pods] == ["a", "b"]
+    assert [item.metadata.name for item in page.objects] == ["a", "b"]
     assert [skipped.reason for skipped in page.skipped] == ["bad_object"]
 
 

@@ -328,6 +328,9 @@ class Ticking:
     def monotonic(self) -> float:
         return 0.0
 
+    def steady(self) -> float:
+        return 0.0
+
 
 async def test_a_bare_recording_is_stamped_as_it_comes_and_never_goes_back(path: Path) -> None:
     intake = RecordingIntake(RecordingWriter(path), Ticking())

@@ -1,0 +1,74 @@
+"""A whole service against an emulated cluster, without its HTTP interface, inside the test's own loop; receivers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.support.keeper import Keeper
+from tests.support.receivers import HttpReceiver
+from watcher.app import RunOptions, Service, assembled
+from watcher.demo import DemoCluster
+from watcher.engine.clock import SystemClock
+from watcher.ports import Clock
+from watcher.settings.load import load
+
+
+class Serving(Protocol):
+    def __call__(
+        self, demo: DemoCluster, config: str, clock: Clock | None = None
+    ) -> AbstractAsyncContextManager[Service]: ...
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Serving:
+    """`async with serving(demo, CONFIG) as service`: all its loops run."""
+
+    @contextlib.asynccontextmanager
+    async def start(demo: DemoCluster, config: str, clock: Clock | None = None) -> AsyncIterator[Service]:
+        (tmp_path / "config.yaml").write_text(config)
+        settings = load(tmp_path / "config.yaml").with_overrides(data=tmp_path, listen="127.0.0.1:0")
+        kubeconfig = str(demo.kubeconfig(tmp_path / "kubeconfig"))
+        options = RunOptions(kubeconfig=kubeconfig, clock=clock or SystemClock())
+        async with assembled(settings, options) as service:
+            loops = [*service.loops(), ("writer", service.writer.run()), ("dispatcher", service.dispatcher.run())]
+            tasks = [asyncio.create_task(loop, name=name) for name, loop in loops]
+            try:
+                yield service
+            finally:
+                broken = [task for task in tasks if task.done() and task.get_name() != "access"]
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                assert not broken
+
+    return start
+
+
+async def until(condition: Callable[[], object], within: float = 30.0) -> None:
+    """Wait for something to become true; TimeoutError when it does not."""
+    async with asyncio.timeout(within):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[HttpReceiver]:
+    started = HttpReceiver()
+    await started.start()
+    yield started
+    await started.stop()
+
+
+@pytest.fixture
+async def keeper() -> AsyncIterator[Keeper]:
+    started = Keeper()
+    await started.start()
+    yield started
+    await started.stop()

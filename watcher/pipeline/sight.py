@@ -1,0 +1,90 @@
+"""What is seen and what is not: a kubelet that is silent, a stream that is stale.
+
+Unknown is not resolved (design.md section 2): a member whose subject is not heard of neither goes on nor ends, its
+alert is not repeated, and after a day it is closed as unknown. Silence alone tells nothing of a pod: one that waits for
+its ConfigMap does not change for days. Where nodes may not be seen, a kubelet that is gone is not noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from watcher.model.observations import Scope
+from watcher.model.signals import AnySignal, ClaimSignal, NodeSignal, StreamStale, VolumeUsage, WorkloadDown
+from watcher.model.state import Member, MemberState, ScopeState
+from watcher.pipeline import judging
+from watcher.pipeline.core import Step
+
+
+def node_changed(step: Step, name: str) -> None:
+    """A node is heard of, or no longer: its pods are seen or not seen with it."""
+    members = step.draft.members.by("node", name)
+    _look(step, members)
+    for workload in sorted({member.workload for member in members}):
+        _look(
+            step, [one for one in step.draft.members.by("workload", workload) if isinstance(one.signal, WorkloadDown)]
+        )
+
+
+def scope_changed(step: Step) -> None:
+    """A stream is stale, or is heard of again."""
+    _look(step, sorted(step.draft.members.all(), key=lambda member: member.key))
+
+
+def pod_changed(step: Step, uid: str) -> None:
+    _look(step, step.draft.members.by("uid", uid))
+
+
+def node_oom(step: Step, node: str) -> None:
+    """A node ran out of memory: the deaths of its pods are looked at again in this instant."""
+    touched = [pod for pod in step.draft.pods.all() if pod.node == node and pod.pod is not None]
+    for pod in sorted(touched, key=lambda pod: pod.uid):
+        step.draft.pods.put(pod.uid, msgspec.structs.replace(pod, due=step.at))
+
+
+def _look(step: Step, members: Iterable[Member]) -> None:
+    for member in members:
+        since = _unseen_since(step, member)
+        if since is None:
+            judging.seen(step, member)
+        else:
+            judging.unseen(step, member, since)
+
+
+def _unseen_since(step: Step, member: Member) -> datetime | None:
+    """Since when nothing was heard of a member's subject; None: it is seen."""
+    signal = member.signal
+    if isinstance(signal, VolumeUsage | StreamStale):
+        return member.unseen_since
+    found = [state.stale_since for state in _scopes(step, signal) if state.stale_since is not None]
+    if isinstance(signal, WorkloadDown):
+        found += _pods_unseen(step, member)
+    state = step.draft.pods.get(member.key.subject.uid) if signal.pod else None
+    if state is not None:
+        node = step.draft.nodes.get(state.node)
+        if node is not None and node.silent_since is not None:
+            found.append(node.silent_since)
+    return min(found, default=None)
+
+
+def _scopes(step: Step, signal: AnySignal) -> list[ScopeState]:
+    """Those that show the subject of a signal."""
+    kind = "Pod"
+    if isinstance(signal, NodeSignal):
+        kind = "Node"
+    elif isinstance(signal, ClaimSignal):
+        kind = "PersistentVolumeClaim"
+    wanted = {Scope(kind=kind), Scope(kind=kind, namespace=signal.namespace)}
+    states = (step.draft.scopes.get(scope) for scope in sorted(wanted))
+    return [state for state in states if state is not None]
+
+
+def _pods_unseen(step: Step, down: Member) -> list[datetime]:
+    """A workload is not seen when none of its failing pods is."""
+    failing = [m for m in step.draft.members.by("workload", down.workload) if m.key != down.key]
+    times = [m.unseen_since for m in failing if m.state is not MemberState.PENDING]
+    seen = [time for time in times if time is not None]
+    return [max(seen)] if seen and len(seen) == len(times) else []

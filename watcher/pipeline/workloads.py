@@ -1,0 +1,70 @@
+"""Workloads: one is down when a pod of it fails and none of its pods is ready.
+
+A pod fails when an alert of severity warning or critical fires because of it; what is explained does not count, nor
+does a pod that is being deleted (design.md section 6, fine print 1). So the alert comes after that of its cause.
+"""
+
+from __future__ import annotations
+
+from watcher.detect.signals import Findings
+from watcher.model.identity import Workload
+from watcher.model.signals import WorkloadDown
+from watcher.model.state import Member, MemberState
+from watcher.pipeline import judging
+from watcher.pipeline.core import Step
+from watcher.pipeline.explaining import TOLD_SEVERITIES
+from watcher.pipeline.judging import Baseline, Judged
+
+_NEVER_DOWN = ("", "Job", "CronJob", "PersistentVolumeClaim", "Node", "Stream")
+"""Kinds that are no workloads, or that are not there to be ready."""
+
+
+def uid_of(workload: Workload) -> str:
+    return f"workload/{workload.namespace}/{workload.kind}/{workload.name}"
+
+
+def judge(step: Step, workload: Workload) -> None:
+    """Whether the workload is down; asked when one of its alerts or the readiness of its pods has changed."""
+    if workload.kind in _NEVER_DOWN or not step.core.by_signal.get(WorkloadDown):
+        return
+    uid = uid_of(workload)
+    known = step.draft.members.by("uid", uid)
+    down = any(member.state is not MemberState.PENDING for member in known)
+    failing = [m for m in step.draft.members.by("workload", workload) if _fails(step, m, explained=down)]
+    if not failing and not known:
+        return
+    if not step.pods(workload):
+        judging.pod_gone(step, uid)
+        return
+    baseline = Baseline(everything=bool(failing) and all(member.baseline for member in failing))
+    states = (_signal(step, workload, uid, failing, known),) if failing else ()
+    judging.judge(step, Judged(uid, workload), Findings(states=states), baseline)
+
+
+def _fails(step: Step, member: Member, *, explained: bool) -> bool:
+    """`explained`: also what is explained. A workload that is down does not come back by being explained."""
+    if member.state is MemberState.PENDING or member.leaving or (member.explained_by is not None and not explained):
+        return False
+    if isinstance(member.signal, WorkloadDown):
+        return False
+    rule = step.core.by_rule.get(member.key.rule)
+    return rule is not None and rule.severity in TOLD_SEVERITIES
+
+
+def _signal(step: Step, workload: Workload, uid: str, failing: list[Member], known: list[Member]) -> WorkloadDown:
+    lead = min(failing, key=lambda member: (member.since, member.key))
+    pods = [pod for pod in step.siblings(workload) if pod.counts]
+    return WorkloadDown(
+        uid=uid,
+        cluster=step.core.cluster,
+        namespace=workload.namespace,
+        workload_kind=workload.kind,
+        workload=workload.name,
+        labels=lead.signal.labels,
+        annotations=lead.signal.annotations,
+        since=known[0].signal.since if known else step.at,
+        pods=len(pods),
+        ready_pods=sum(1 for pod in pods if pod.ready),
+        failing_pods=len({member.key.subject.uid for member in failing}),
+        causes=tuple(sorted({member.alert.alertname for member in failing})),
+    )
