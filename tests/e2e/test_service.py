@@ -27,12 +27,15 @@ SPEED = 60
 CONFIG = """\
 cluster: demo
 record: {folder}/recording.jsonl
+volumes: {{source: apiserver, interval: 1s}}
 route:
   receiver: console
   group_by: [cluster, namespace, workload_kind, workload]
   group_wait: 40s
   routes:
     - {{receiver: nobody, matchers: ['severity="info"']}}
+    - {{matchers: ['namespace=""', 'node!=""'], group_by: [cluster, alertname]}}
+    - {{matchers: ['claim!=""'], group_by: [cluster, namespace, claim]}}
 receivers:
   - name: console
     console_configs: [{{}}]

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from watcher.lib.matchers import parse_matchers
 from watcher.lib.yamlpos import load
 from watcher.model.config import FirstStart, Receiver, Secret, WebhookConfig
+from watcher.model.hints import Mistake
 from watcher.model.kube import Event, KubeObject, Namespace, Node, PersistentVolumeClaim, Pod
 from watcher.model.kubelet import Summary
 from watcher.model.message import AlertView, Notification
@@ -99,6 +100,7 @@ class Timeline:
         self.store = MemoryStore(owner="test", lease_for=timedelta(seconds=60))
         self.player = Player(self.core)
         self.sent: list[Notification] = []
+        self.mistakes: set[Mistake] = set()
         self.inputs: list[Input] = []
         self._at = 0.0
         self._known: set[str] = set()
@@ -185,6 +187,7 @@ class Timeline:
         changes = self.player.changes(inputs, now)
         if changes.durable:
             done(self.store.commit(changes, now))
+        self.mistakes.update(changes.mistakes)
         rows = [row for row in changes.outbox.values() if row is not None and row.id not in known]
         self.sent.extend(sorted((row.notification for row in rows), key=lambda n: (n.at, n.id)))
 

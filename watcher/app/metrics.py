@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from watcher.engine.dispatch import Dispatcher
+from watcher.engine.evidence import EvidenceStats
 from watcher.engine.heartbeat import HeartbeatStats
 from watcher.engine.queue import IntakeQueue
 from watcher.engine.writer import Writer
 from watcher.ports import Clock
+from watcher.source.kubelet import SamplerStats
 from watcher.source.streams import StreamStats
 
 
@@ -25,6 +27,8 @@ class Parts:
     clock: Clock
     streams: Sequence[StreamStats] = ()
     heartbeat: HeartbeatStats = field(default_factory=HeartbeatStats)
+    sampler: SamplerStats = field(default_factory=SamplerStats)
+    evidence: EvidenceStats = field(default_factory=EvidenceStats)
     began: float = 0.0
     """Monotonic seconds when the process began to watch."""
 
@@ -33,6 +37,8 @@ def service_metrics(parts: Parts) -> Iterator[Metric]:
     yield from _writer(parts.writer, parts.queue)
     yield from _deliveries(parts.dispatcher, parts.clock)
     yield from _streams(parts)
+    yield from _volumes(parts.writer, parts.sampler)
+    yield from _evidence(parts.evidence)
     yield from _heartbeat(parts.heartbeat)
 
 
@@ -104,6 +110,31 @@ def _streams(parts: Parts) -> Iterator[Metric]:
         for reason, count in sorted(stats.skipped.items()):
             skipped.add_metric([*name, reason], count)
     yield from (synced, forbidden, stale, offset, events, errors, skipped)
+
+
+def _volumes(writer: Writer, stats: SamplerStats) -> Iterator[Metric]:
+    yield GaugeMetricFamily("watcher_sampled_nodes", "Nodes whose kubelets are asked.", value=stats.nodes)
+    yield CounterMetricFamily("watcher_samples", "Answers of kubelets.", value=stats.samples)
+    errors = CounterMetricFamily("watcher_sample_errors", "Kubelets that gave no answer.", labels=["error"])
+    for error, count in sorted(stats.errors.items()):
+        errors.add_metric([error], count)
+    ignored = CounterMetricFamily("watcher_sample_volumes_ignored", "Volumes left out.", labels=["reason"])
+    for reason, count in sorted(stats.ignored.items()):
+        ignored.add_metric([reason], count)
+    refused = CounterMetricFamily("watcher_samples_refused", "Volumes' numbers that were not used.", labels=["reason"])
+    for reason, count in sorted(writer.stats.refused.items()):
+        refused.add_metric([reason], count)
+    yield from (errors, ignored, refused)
+
+
+def _evidence(stats: EvidenceStats) -> Iterator[Metric]:
+    yield CounterMetricFamily("watcher_evidence_fetched", "Evidence that was asked for and read.", value=stats.fetched)
+    yield CounterMetricFamily(
+        "watcher_evidence_incomplete", "Evidence of which something was missing.", value=stats.incomplete
+    )
+    yield CounterMetricFamily(
+        "watcher_evidence_refused", "Evidence not fetched, as too much was wanted.", value=stats.refused
+    )
 
 
 def _heartbeat(stats: HeartbeatStats) -> Iterator[Metric]:

@@ -146,6 +146,10 @@ class Service:
             streams=self.watching.stats if self.watching is not None else (),
             began=self._began,
         )
+        if self.watching is not None and self.watching.sampler is not None:
+            parts = replace(parts, sampler=self.watching.sampler.stats)
+        if self.evidence is not None:
+            parts = replace(parts, evidence=self.evidence.stats)
         if self.heartbeat is not None:
             parts = replace(parts, heartbeat=self.heartbeat.stats)
         return service_metrics(parts)

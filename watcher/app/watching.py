@@ -19,6 +19,7 @@ from watcher.ports import Clock, Intake
 from watcher.settings.records import Settings
 from watcher.source.client import KubeClient
 from watcher.source.kube import ListWatch
+from watcher.source.kubelet import KubeletSampler
 from watcher.source.streams import StreamSettings
 
 NAMESPACED = ("Pod", "PersistentVolumeClaim", "Event")
@@ -36,22 +37,29 @@ class Watching:
     """The sources of one cluster, not running yet."""
 
     def __init__(self, client: KubeClient, settings: Settings, intake: Intake, clock: Clock) -> None:
+        """ConnectError where the CA of the kubelets cannot be used."""
         self._client = client
         self._intake = intake
         self._clock = clock
         self._stream = StreamSettings(exclude_namespaces=settings.watch.exclude_namespaces)
+        self.sampler: KubeletSampler | None = None
+        if settings.volumes.source != "none":
+            self.sampler = KubeletSampler(client, (settings.volumes, settings.watch), intake, clock)
         self.streams = [self._list_watch(scope) for scope in scopes(settings.watch)]
         self.stats = [stream.stats for stream in self.streams]
         self.health = HealthLoop(self.stats, intake, clock)
 
     def _list_watch(self, scope: Scope) -> ListWatch:
-        return ListWatch(self._client, scope, self._intake, self._clock, self._stream)
+        tap = self.sampler.node_seen if self.sampler is not None and scope.kind == "Node" else None
+        return ListWatch(self._client, scope, self._intake, self._clock, self._stream, tap=tap)
 
     def loops(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """(name, loop) of all that has to run."""
         for stream in self.streams:
             yield f"watch {stream.stats.scope.kind}", stream.run()
         yield "health", self.health.run()
+        if self.sampler is not None:
+            yield "volumes", self.sampler.run()
 
     def unlisted(self) -> list[Scope]:
         """What still has to be listed; until then nothing is judged."""
@@ -66,7 +74,8 @@ class Watching:
     def degraded(self) -> list[str]:
         """What is not seen though Watcher is ready."""
         refused = [sentence for scope, sentence in missing(self.stats) if scope not in self.health.blind]
-        return [*refused, *self._blind()]
+        unsampled = list(self.sampler.stats.trouble.values()) if self.sampler is not None else []
+        return [*refused, *self._blind(), *unsampled]
 
     def _blind(self) -> list[str]:
         return [f"{words(scope)}: {reason}" for scope, reason in sorted(self.health.blind.items())]

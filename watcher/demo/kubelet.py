@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from datetime import datetime, timedelta
 
 import msgspec
@@ -145,6 +146,8 @@ class Kubelets:
     """The kubelets' own ports."""
 
     def __init__(self, stats: Stats, access: Access, faults: Faults, host: str = "127.0.0.1") -> None:
+        self.tls: ssl.SSLContext | None = None
+        """Set before the first node is made: the kubelets speak TLS, as real ones do."""
         self._stats = stats
         self._access = access
         self._faults = faults
@@ -162,7 +165,8 @@ class Kubelets:
         return self._ports[node]
 
     def url(self, node: str) -> str:
-        return f"http://{self._host}:{self.port(node)}"
+        scheme = "http" if self.tls is None else "https"
+        return f"{scheme}://{self._host}:{self.port(node)}"
 
     def _open(self, node: str) -> int:
         # Bound and listening at once, so that the port is known and a client that is quicker waits in the backlog.
@@ -185,7 +189,7 @@ class Kubelets:
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
         self._runners.append(runner)
         await runner.setup()
-        await web.SockSite(runner, listener).start()
+        await web.SockSite(runner, listener, ssl_context=self.tls).start()
 
     def _answer(self, node: str, request: web.Request) -> web.Response:
         if request.path == "/healthz":

@@ -37,7 +37,12 @@ _MISSING_KEY: Final = re.compile(
 _MISSING_VOLUME_KEY: Final = re.compile(
     r"references? non-?existent (?:config|secret) key(?:\(?s?\)?)?:? *(?P<key>[^\s,;:]+)?", re.IGNORECASE
 )
-_OWN_MOUNT: Final = re.compile(rf"error mounting {_QUOTE}(?:proc|sysfs|cgroup|tmpfs|devpts|mqueue|shm)", re.IGNORECASE)
+_OWN_MOUNT: Final = re.compile(
+    rf"error mounting {_QUOTE}(?:proc|sysfs|cgroup|tmpfs|devpts|mqueue|shm)\b|"
+    r"(?:error mounting|relabel failed) [^\s:]*/(?:etc-hosts|resolv\.conf|hostname|termination-log)\b",
+    re.IGNORECASE,
+)
+"""What the kubelet and the runtime mount of their own accord is no volume of the pod's."""
 _COMMAND: Final = re.compile(
     rf"executable file.{{0,300}}not found|exec:? *{_QUOTE}.{{0,300}}no such file or directory|"
     r"exec [^:]{1,300}: no such file or directory",

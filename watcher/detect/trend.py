@@ -7,12 +7,11 @@ Anything else has a slope and no time until full.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
-
-from watcher.model.state import Bucket
 
 BUCKET = timedelta(minutes=5)
 WINDOW = timedelta(hours=6)
@@ -32,6 +31,11 @@ LATE_SHARE = 0.25
 fills in steps has one of them in any third that is long enough for a rule."""
 
 _HOUR = 3600.0
+_POINT = struct.Struct("<IQ")
+"""Seconds since the epoch, bytes available (a network filesystem may tell of 8 EiB)."""
+
+Point = tuple[float, float]
+"""(seconds, bytes available)"""
 
 
 class Trend(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -44,24 +48,34 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def slot(at: datetime) -> int:
-    """The bucket that a time falls into."""
-    return int(at.timestamp() // BUCKET.total_seconds())
+    """The five minutes that a time falls into."""
+    return int(at.timestamp()) // int(BUCKET.total_seconds())
 
 
-def with_sample(buckets: tuple[Bucket, ...], at: datetime, available: int) -> tuple[Bucket, ...]:
+def points_of(buckets: bytes) -> list[tuple[int, int]]:
+    """(seconds since the epoch, bytes available) of each, oldest first."""
+    return list(_POINT.iter_unpack(buckets))
+
+
+def with_sample(buckets: bytes, at: datetime, available: int) -> bytes:
     """The buckets with a sample: one that begins a new bucket is added and what is too old leaves, others change
     nothing (so that a row is stored once in five minutes, not with every sample)."""
-    if buckets and slot(at) <= slot(buckets[-1].at):
-        return buckets
-    kept = [bucket for bucket in buckets if bucket.at > at - WINDOW]
-    return (*kept[-(MOST_BUCKETS - 1) :], Bucket(at=at, available=available))
+    now = int(at.timestamp())
+    if buckets:
+        last, _ = _POINT.unpack_from(buckets, len(buckets) - _POINT.size)
+        if slot(at) <= last // int(BUCKET.total_seconds()):
+            return buckets
+    too_old = sum(1 for second, _ in _POINT.iter_unpack(buckets) if second <= now - WINDOW.total_seconds())
+    kept = buckets[too_old * _POINT.size :][-(MOST_BUCKETS - 1) * _POINT.size :]
+    return kept + _POINT.pack(now, available)
 
 
-def trend(buckets: Sequence[Bucket], at: datetime, available: int) -> Trend:
+def trend(buckets: bytes, at: datetime, available: int) -> Trend:
     """The line through the stored samples and the newest one."""
-    points = [((bucket.at - at).total_seconds(), float(bucket.available)) for bucket in buckets if bucket.at < at]
-    points.append((0.0, float(available)))
-    span = -points[0][0]
+    now = at.timestamp()
+    points: list[Point] = [point for point in _POINT.iter_unpack(buckets) if point[0] < int(now)]
+    points.append((now, available))
+    span = now - points[0][0]
     if len(points) < LEAST_POINTS or span < LEAST_SPAN.total_seconds():
         return Trend(span=span)
     slope, r2 = _line(points)
@@ -71,13 +85,14 @@ def trend(buckets: Sequence[Bucket], at: datetime, available: int) -> Trend:
     return Trend(span=span, bytes_per_hour=-slope * _HOUR, full_in=full_in)
 
 
-def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+def _line(points: Sequence[Point]) -> tuple[float, float]:
     """(slope, R²) of the least squares line; a line that does not move explains nothing. One pass, and from the last
     point, so that large volumes lose no digits: this runs for every reading."""
-    count, last = len(points), points[-1][1]
+    count = len(points)
+    last_x, last_y = points[-1]
     sum_x = sum_y = sum_xx = sum_yy = sum_xy = 0.0
-    for x, y in points:
-        y -= last
+    for second, value in points:
+        x, y = second - last_x, value - last_y
         sum_x += x
         sum_y += y
         sum_xx += x * x
@@ -91,6 +106,7 @@ def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return xy / xx, xy * xy / (xx * yy)
 
 
-def _still_falls(points: Sequence[tuple[float, float]], slope: float, span: float) -> bool:
-    before = [y for x, y in points if x <= -span / 3]
-    return points[-1][1] - before[-1] <= LATE_SHARE * slope * span / 3
+def _still_falls(points: Sequence[Point], slope: float, span: float) -> bool:
+    now, available = points[-1]
+    before = next(y for x, y in reversed(points) if x <= now - span / 3)
+    return available - before <= LATE_SHARE * slope * span / 3

@@ -137,7 +137,7 @@ def measured(row: VolumeHistory, reading: Reading, at: datetime) -> VolumeHistor
     lead = readings[0]
     buckets = row.buckets
     if row.readings and abs(lead.capacity - row.readings[0].capacity) > RESIZED * row.readings[0].capacity:
-        buckets = ()
+        buckets = b""
     return msgspec.structs.replace(
         row, readings=readings, buckets=with_sample(buckets, lead.at, lead.available), idle_since=None
     )

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from watcher.model.evidence import EvidenceRequest
+from watcher.model.hints import Mistake
 from watcher.model.identity import AlertKey, MemberKey
 from watcher.model.observations import Scope
 from watcher.model.state import (
@@ -248,6 +249,7 @@ class View:
             {
                 "workload": lambda a: a.workload,
                 "firing": lambda a: a.ends_at is None or None,
+                "explained_by": lambda a: a.explained_by,
             },
             (Rank.ALERT, _alert_due),
         )
@@ -293,7 +295,8 @@ def _member_due(member: Member) -> datetime | None:
 def _alert_due(alert: Alert) -> datetime | None:
     if alert.settle_at is not None:
         return alert.settle_at
-    return alert.vacant_until
+    dues = [due for due in (alert.vacant_until, alert.muted_until) if due is not None]
+    return min(dues, default=None)
 
 
 class Changes(msgspec.Struct, kw_only=True):
@@ -323,6 +326,8 @@ class Changes(msgspec.Struct, kw_only=True):
     decisions: list[Decision] = []
     attempts: list[Attempt] = []
     fetch: list[EvidenceRequest] = []
+    mistakes: list[Mistake] = []
+    """Annotations that do not do what their authors meant; again with each look at them."""
     refused: dict[str, int] = {}
     """Numbers in kubelets' samples that could not be used, by reason (not stored)."""
 
@@ -358,6 +363,7 @@ class Draft:
         self.decisions: list[Decision] = []
         self.attempts: list[Attempt] = []
         self.fetch: list[EvidenceRequest] = []
+        self.mistakes: list[Mistake] = []
         self.refused: dict[str, int] = {}
         self._timed: tuple[Overlay[Any, Any], ...] = (
             self.pods,
@@ -383,5 +389,6 @@ class Draft:
             decisions=self.decisions,
             attempts=self.attempts,
             fetch=self.fetch,
+            mistakes=self.mistakes,
             refused=self.refused,
         )

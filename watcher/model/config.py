@@ -106,7 +106,11 @@ class WatchConfig(Config, frozen=True, kw_only=True):
 
 class VolumesConfig(Config, frozen=True, kw_only=True):
     source: str = "kubelet"
+    """kubelet, apiserver or none."""
     interval: timedelta = timedelta(seconds=60)
+    ca_file: str = ""
+    """Of the kubelets' certificates; empty: the cluster's own CA."""
+    insecure_skip_verify: bool = False
 
 
 class StoreConfig(Config, frozen=True, kw_only=True):

@@ -138,13 +138,6 @@ class Warned(Row, frozen=True, kw_only=True):
     generation: int
 
 
-class Bucket(Row, frozen=True, kw_only=True, array_like=True):
-    """One point of a trend: the first sample of five minutes."""
-
-    at: datetime
-    available: int
-
-
 class Reading(Row, frozen=True, kw_only=True):
     """The newest sample of a volume from one node."""
 
@@ -168,8 +161,8 @@ class VolumeHistory(Row, frozen=True, kw_only=True):
     """The claim's, where claims are seen: another one under its name begins anew."""
     readings: tuple[Reading, ...] = ()
     """One per node that mounts it, the newest first."""
-    buckets: tuple[Bucket, ...] = ()
-    """Oldest first."""
+    buckets: bytes = b""
+    """The first sample of each five minutes, oldest first, packed (detect/trend.py): as records they would take 8 KB."""
     claims: tuple[str, ...] = ()
     """Of a node's disk: every namespace/claim on it."""
     declared: bool = False

@@ -1,11 +1,10 @@
 """A message from its facts: once as a structure, and the same in plain text.
 
 What is said and in which order is fixed by messages.md. The rooms: `render_parts` has the paragraphs, the modules
-behind `render_signals` the words of each kind of trouble, `render_group` and `render_summary` what stands above
-several alerts, `render_text` the way every text of the cluster comes in (redacted, cleaned, cut), `plain` the plain
-text. Nothing here decides whether a message is sent, and nothing escapes for a channel.
-Left to later issues: what changed shortly before (rollouts), storm digests, links into Watcher's own page, the
-receiver's time zone.
+behind `render_signals` the words of each kind of trouble, `render_ends` how an alert ended, `render_group` and
+`render_summary` what stands above several alerts, `render_text` the way every text of the cluster comes in (redacted,
+cleaned, cut), `plain` the plain text. Nothing here decides whether a message is sent, and nothing escapes for channels.
+Left to later issues: storm digests, links into Watcher's own page, the receiver's time zone.
 """
 
 from __future__ import annotations

@@ -97,8 +97,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def grew(self) -> bool:
+        """More pods than were told; what has no pods (streams of Watcher) lists its members anyway."""
         told = self.facts.told_members
-        return self.firing and told is not None and len(self.members) > told
+        return self.firing and told is not None and len(self.members) > told and bool(self.pods)
 
 
 class Words(Generic[S]):

@@ -36,7 +36,9 @@ def _member(member: Member) -> dict[str, Any]:
     """`pod`, `container`, `node` as they apply, `since`, and the signal's fields by name; unknown ones are left out."""
     fields: dict[str, Any] = msgspec.to_builtins(member.signal)
     known = {
-        key: _safe(value) for key, value in fields.items() if key not in _ELSEWHERE and value not in (None, "", {}, [])
+        key: _safe(value)
+        for key, value in fields.items()
+        if key not in _ELSEWHERE and value not in (None, "", {}, [], ())
     }
     first: dict[str, Any] = {key: known.pop(key) for key in ("pod", "container", "node") if key in known}
     return {**first, "since": msgspec.to_builtins(member.since), **known}
@@ -47,7 +49,7 @@ def _safe(value: Any) -> Any:
         return safe(value)
     if isinstance(value, dict):
         return {key: _safe(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_safe(item) for item in value]
     return value
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from watcher.detect.hints import Known, known
 from watcher.model.changes import Draft
 from watcher.model.config import FirstStart, HintRule, Receiver
 from watcher.model.identity import AlertKey, Subject, Workload
@@ -31,7 +32,7 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
     inhibit_rules: tuple[InhibitRule, ...] = ()
     first_start: FirstStart = FirstStart.SUMMARY
     external_url: str = ""
-    hints: tuple[HintRule, ...] = ()
+    known_hints: Known = Known()
     evidence: bool = True
     """Whether somebody fetches what alerts ask for. A replay of what people have cannot: its messages say nothing
     of log lines."""
@@ -41,7 +42,13 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def build(
-        cls, *, rules: tuple[CompiledRule, ...], route: Route, receivers: tuple[Receiver, ...], **rest: object
+        cls,
+        *,
+        rules: tuple[CompiledRule, ...],
+        route: Route,
+        receivers: tuple[Receiver, ...],
+        hints: tuple[HintRule, ...] = (),
+        **rest: object,
     ) -> Core:
         """A core with its look-ups made."""
         by_signal: dict[type[Signal], tuple[CompiledRule, ...]] = {}
@@ -50,6 +57,7 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             rules=rules,
             route=route,
+            known_hints=known(hints, rules, (receiver.name for receiver in receivers)),
             receivers={receiver.name: receiver for receiver in receivers},
             by_signal=by_signal,
             by_rule={rule.id: rule for rule in rules},

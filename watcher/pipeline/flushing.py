@@ -10,13 +10,14 @@ from watcher.lib.fnv import fnv1a64
 from watcher.lib.gotext import go_quote
 from watcher.model.identity import AlertKey
 from watcher.model.message import HoldReason, Notification, SendReason
-from watcher.model.state import Alert, Decision, Group, Member, OutboxRow, Sent, Told, ToldKey
+from watcher.model.state import Alert, Decision, Group, OutboxRow, Sent, Told, ToldKey
 from watcher.notify.bare import bare
 from watcher.notify.decide import Candidate, Plan, decide
-from watcher.notify.facts import AlertFacts, Envelope
+from watcher.notify.facts import Envelope
 from watcher.notify.growth import concerns_all
 from watcher.notify.render import render, summary
-from watcher.pipeline.core import Step, subjects
+from watcher.pipeline.core import Step
+from watcher.pipeline.gathering import facts
 from watcher.pipeline.settling import forget, hold_reason
 from watcher.routing.route import Route
 from watcher.routing.timing import next_tick
@@ -140,40 +141,18 @@ def _notification(step: Step, group: Group, integration: str, plan: Plan, told: 
         cluster=step.core.cluster,
         external_url=step.core.external_url,
     )
-    facts = [_facts(step, key, told.get(key)) for key in (*plan.firing, *plan.ended)]
+    found = [facts(step, key, told.get(key)) for key in (*plan.firing, *plan.ended)]
     try:
-        return summary(envelope, facts) if reason is SendReason.BASELINE else render(envelope, facts)
+        return summary(envelope, found) if reason is SendReason.BASELINE else render(envelope, found)
     # The guard of all messages: what the words trip over must neither cost the news nor end the service at this timer.
     except Exception as error:  # noqa: BLE001
-        return bare(envelope, facts, error)
+        return bare(envelope, found, error)
 
 
 def _group_key(step: Step, group: Group) -> str:
     """As Alertmanager prints it: `{}/{severity="critical"}:{alertname="X"}`."""
     labels = ", ".join(f"{name}={go_quote(value)}" for name, value in sorted(group.labels.items()))
     return f"{step.route_of(group).key}:{{{labels}}}"
-
-
-def _facts(step: Step, key: AlertKey, told: Told | None) -> AlertFacts:
-    alert = step.draft.alerts.get(key)
-    assert alert is not None
-    members: list[Member] = list(subjects(step.members(key)).values())
-    members.sort(key=lambda m: (-m.count, m.since, m.key))
-    explained = [
-        other
-        for other in step.draft.alerts.by("workload", alert.workload)
-        if other.ends_at is None and other.explained_by == key
-    ]
-    return AlertFacts(
-        alert=alert,
-        members=tuple(members),
-        pods_total=step.pods(alert.workload),
-        pods_ready=sum(1 for pod in step.siblings(alert.workload) if pod.ready),
-        told_members=told.members if told is not None else None,
-        told_at=told.at if told is not None else None,
-        explains=tuple(explained),
-        log_expected=alert.evidence_asked is not None and alert.evidence is None,
-    )
 
 
 def _close(step: Step, group: Group, route: Route, alerts: list[Alert]) -> None:
@@ -196,11 +175,11 @@ def _close(step: Step, group: Group, route: Route, alerts: list[Alert]) -> None:
     if not left:
         draft.groups.drop(group.id)
         return
+    # What was held back has told nobody anything: it does not make the next alert of the group wait.
+    origin = group.origin or (step.at if group.sent else None)
     draft.groups.put(
         group.id,
-        msgspec.structs.replace(
-            group, alerts=tuple(left), origin=group.origin or step.at, due=_repeat_due(step, group, left, route)
-        ),
+        msgspec.structs.replace(group, alerts=tuple(left), origin=origin, due=_repeat_due(step, group, left, route)),
     )
 
 
@@ -215,8 +194,14 @@ def _repeat_due(step: Step, group: Group, alerts: list[AlertKey], route: Route) 
         rows = (
             step.draft.told.get(ToldKey(receiver=group.receiver, integration=sent.integration, alert=key))
             for key in alerts
+            if not _is_unseen(step, key)
         )
         if any(row is not None and not row.baseline for row in rows):
             wanted = sent.at + route.repeat_interval - timedelta(microseconds=1)
             dues.append(next_tick(group.origin or step.at, route.group_interval, max(wanted, step.at)))
     return min(dues, default=None)
+
+
+def _is_unseen(step: Step, key: AlertKey) -> bool:
+    alert = step.draft.alerts.get(key)
+    return alert is not None and alert.unseen_since is not None

@@ -6,20 +6,18 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 
-from watcher.alerts.identity import alert_key, alert_labels
+from watcher.alerts.identity import alert_key
 from watcher.alerts.lifecycle import AlertEvent, MemberEvent, event_of, move_alert, move_member
 from watcher.detect.signals import Findings
-from watcher.lib.fnv import fingerprint
-from watcher.lib.templates import TemplateProblem
 from watcher.model.config import FirstStart
 from watcher.model.identity import AlertKey, MemberKey, Workload
 from watcher.model.rule import CompiledRule, Verdict
 from watcher.model.signals import AnySignal, Signal
-from watcher.model.state import Alert, AlertState, EndReason, Member, MemberState
+from watcher.model.state import AlertState, EndReason, Member, MemberState
+from watcher.pipeline.alerting import alert_fires, end_alert
 from watcher.pipeline.core import REPLACEMENT_PATIENCE, Step
 from watcher.pipeline.explaining import effects_changed
 from watcher.rules.judge import judge as verdict_of
@@ -166,7 +164,7 @@ def _fire(step: Step, rule: CompiledRule, member: Member, verdict: Verdict) -> N
     assert state is not None
     member = msgspec.structs.replace(member, state=state, fired_at=step.at, due=None)
     _store(step, member, before, MemberEvent.FOR_OVER.value)
-    _alert_fires(step, rule, member)
+    alert_fires(step, rule, member)
     if event_of(rule, state, verdict) is MemberEvent.CLEAR:
         _verdict(step, rule, member, verdict, 0)
 
@@ -252,7 +250,7 @@ def _fire_occurrence(step: Step, rule: CompiledRule, member: Member) -> None:
     """An occurrence fires and is over at once: it is held from its own time."""
     due = max(member.signal.since + rule.keep_firing_for, step.at + timedelta(microseconds=1))
     member = msgspec.structs.replace(member, state=MemberState.FIRING, fired_at=step.at, due=None)
-    _alert_fires(step, rule, member)
+    alert_fires(step, rule, member)
     _store(step, msgspec.structs.replace(member, state=MemberState.HOLDING, due=due), MemberState.PENDING, "it fires")
 
 
@@ -325,71 +323,3 @@ def _end(step: Step, member: Member, why: str, *, gone: bool = False, reason: En
 def close(step: Step, member: Member, reason: EndReason) -> None:
     """End a member of which nothing more will be heard: its rule or its place is gone, not its trouble."""
     _end(step, member, reason.value, reason=reason)
-
-
-def end_alert(step: Step, alert: Alert, reason: EndReason) -> None:
-    step.touch(
-        msgspec.structs.replace(
-            alert,
-            state=AlertState.ENDED,
-            ends_at=step.at,
-            end_reason=reason,
-            vacant_until=None,
-            explained_by=None,
-            news=True,
-        )
-    )
-
-
-def _alert_fires(step: Step, rule: CompiledRule, member: Member) -> None:
-    """The alert begins, or goes on: what has not been told to have ended has not ended for anybody."""
-    alert = step.draft.alerts.get(member.alert)
-    before = alert.state if alert is not None else None
-    state = move_alert(before, AlertEvent.MEMBER_FIRES)
-    if alert is None:
-        alert = _new_alert(step, rule, member)
-    else:
-        again = alert.news or before is AlertState.ENDED
-        alert = msgspec.structs.replace(
-            alert,
-            state=state,
-            ends_at=None,
-            end_reason=None,
-            vacant_until=None,
-            news=again,
-            count=alert.count + member.count,
-        )
-    if before is not state:
-        step.transition(alert.key, "", before or "inactive", state, AlertEvent.MEMBER_FIRES.value)
-    step.touch(alert)
-
-
-def _new_alert(step: Step, rule: CompiledRule, member: Member) -> Alert:
-    labels = alert_labels(rule, member.alert)
-    values: dict[str, Any] = {
-        **msgspec.structs.asdict(member.signal),
-        "members": [msgspec.structs.asdict(member.signal)],
-    }
-    annotations: dict[str, str] = {}
-    problems: list[str] = []
-    for name, template in rule.annotations.items():
-        try:
-            annotations[name] = template.render(values)
-        except TemplateProblem as problem:
-            problems.append(f"{name}: {problem}")
-    return Alert(
-        key=member.alert,
-        workload=member.workload,
-        state=AlertState.FIRING,
-        labels=labels,
-        annotations=annotations,
-        fingerprint=fingerprint(labels),
-        starts_at=step.at,
-        news=True,
-        since=member.since,
-        baseline=member.baseline,
-        summary=member.baseline and member.overdue,
-        lead=member.signal,
-        count=member.count,
-        problems=tuple(problems),
-    )

@@ -23,7 +23,7 @@ from watcher.model.kube import Node, ObjectMeta, PersistentVolumeClaim
 from watcher.model.observations import ClaimSeen, EventSeen, EventType, NamespaceSeen, NodeSeen, Scope
 from watcher.model.signals import ClaimLost, ClaimPending, ClaimUnmounted, NodeNotReady, NodePressure, NodeSignal
 from watcher.model.state import ClaimState, EndReason, NamespaceState, NodeState, PodState, ScopeState, Warned
-from watcher.pipeline import judging, sight, volumes
+from watcher.pipeline import hinting, judging, sight, volumes
 from watcher.pipeline.core import Step
 from watcher.pipeline.judging import NO_BASELINE, Baseline, Judged
 
@@ -278,11 +278,7 @@ def namespace_seen(step: Step, one: NamespaceSeen) -> None:
         return
     generation = step.seen_in(one).generation
     step.draft.namespaces.put(name, NamespaceState(namespace=one.namespace, scope=one.scope, generation=generation))
-
-
-def namespace_annotations(step: Step, name: str) -> dict[str, str]:
-    state = step.draft.namespaces.get(name)
-    return (state.namespace.metadata.annotations or {}) if state is not None else {}
+    hinting.check(step, Workload(name, "", ""), one.namespace.metadata.annotations)
 
 
 def _namespaces_listed(step: Step, scope: ScopeState, complete: bool) -> None:

@@ -18,7 +18,7 @@ from watcher.model.kube import ContainerStatus, Pod
 from watcher.model.observations import EventType, PodSeen, Scope
 from watcher.model.signals import PodFailed, WorkloadDown
 from watcher.model.state import ContainerHistory, PodState, ScopeState
-from watcher.pipeline import judging, objects, sight, workloads
+from watcher.pipeline import hinting, judging, objects, sight, workloads
 from watcher.pipeline.core import Step
 from watcher.pipeline.judging import Judged
 
@@ -73,6 +73,7 @@ def pod_seen(step: Step, one: PodSeen) -> None:
         state = msgspec.structs.replace(state, due=before.due)
     if state != before:
         draft.pods.put(uid, state)
+    hinting.check(step, state.workload, meta.annotations)
     if one.event is not EventType.LISTED:
         if state.pod is not None:
             judge(step, state)

@@ -13,8 +13,8 @@ import msgspec
 from watcher.detect.signals import Findings
 from watcher.model.identity import Workload
 from watcher.model.observations import Forbidden, Scope, Started, StreamHealth, Synced
-from watcher.model.signals import StreamStale
-from watcher.model.state import EndReason, ScopeState
+from watcher.model.signals import StreamStale, VolumeUsage
+from watcher.model.state import EndReason, Member, ScopeState
 from watcher.pipeline import judging, objects, pods, sight
 from watcher.pipeline.core import Step, begun
 from watcher.pipeline.judging import Judged
@@ -34,7 +34,7 @@ def started(step: Step, one: Started) -> None:
     for scope in one.scopes:
         known = draft.scopes.get(scope)
         draft.scopes.put(scope, ScopeState(scope=scope, known=known is not None and known.known))
-    _close_unwatched(step, {scope.namespace for scope in wanted})
+    _close_unwatched(step, wanted)
     leave_lost_groups(step)
     _ask_again(step)
 
@@ -47,23 +47,38 @@ def _ask_again(step: Step) -> None:
             step.touch(msgspec.structs.replace(alert, evidence_asked=None))
 
 
-def _close_unwatched(step: Step, namespaces: set[str]) -> None:
-    """Close what no rule judges any more, and what lies outside of what is watched now (`""`: everything)."""
+def _close_unwatched(step: Step, wanted: set[Scope]) -> None:
+    """Close what no rule judges any more, and what lies outside of what is watched now (nothing: as it was)."""
     draft = step.draft
-    everything = not namespaces or "" in namespaces
     for member in sorted(draft.members.all(), key=lambda member: member.key):
         if member.key.rule not in step.core.by_rule:
             judging.close(step, member, EndReason.RULE_REMOVED)
-        elif not everything and member.key.subject.namespace not in {"", *namespaces}:
+        elif wanted and not any(_shows(scope, member) for scope in wanted):
             judging.close(step, member, EndReason.OUT_OF_SCOPE)
-    for row in [] if everything else list(draft.histories.all()):
+    namespaces = {scope.namespace for scope in wanted if scope.kind == "Pod"}
+    for row in list(draft.histories.all()) if namespaces and "" not in namespaces else ():
         if row.namespace not in namespaces:
             draft.histories.drop((row.uid, row.container))
 
 
+def _shows(scope: Scope, member: Member) -> bool:
+    """Whether a scope shows the subject of a member. Of volumes the kubelets tell: only the namespace counts."""
+    signal = member.signal
+    if isinstance(signal, StreamStale):
+        return scope == Scope(kind=signal.kind, namespace=signal.namespace)
+    fits = isinstance(signal, VolumeUsage) or scope.kind == sight.kind_of(signal)
+    return fits and (scope.namespace in ("", signal.namespace) or not signal.namespace)
+
+
 def forbidden(step: Step, one: Forbidden) -> None:
+    """We may not read a scope. Where it was not read in this process, what was known of it is out of sight for good;
+    where it was, it is stale (`health`)."""
     state = step.scope(one.scope)
     step.draft.scopes.put(one.scope, msgspec.structs.replace(state, forbidden=True, listing=False))
+    if not state.synced:
+        for member in sorted(step.draft.members.all(), key=lambda member: member.key):
+            if not isinstance(member.signal, StreamStale | VolumeUsage) and _shows(one.scope, member):
+                judging.close(step, member, EndReason.OUT_OF_SCOPE)
     objects.claims_listed(step, one.scope)
 
 

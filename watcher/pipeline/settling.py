@@ -16,13 +16,13 @@ from watcher.model.config import FirstStart
 from watcher.model.evidence import Evidence, EvidenceRequest
 from watcher.model.identity import AlertKey
 from watcher.model.message import HoldReason
-from watcher.model.signals import LastExit, PodFailed, WorkloadDown
+from watcher.model.signals import ClaimPending, ContainerNotStarting, LastExit, NodeSignal, PodFailed, WorkloadDown
 from watcher.model.state import Alert, AlertState, Decision, EndReason, Group, Member
 from watcher.notify.growth import concerns_all, grew
 from watcher.pipeline import workloads
+from watcher.pipeline.alerting import end_alert
 from watcher.pipeline.core import Step, subjects
 from watcher.pipeline.explaining import explain
-from watcher.pipeline.judging import end_alert
 from watcher.routing.inhibition import InhibitRule, inhibitor
 from watcher.routing.route import Route, group_labels
 from watcher.routing.timing import group_id, next_tick
@@ -32,9 +32,9 @@ def settle(step: Step, key: AlertKey) -> None:
     alert = step.draft.alerts.get(key)
     assert alert is not None
     if alert.settle_at is None or alert.settle_at > step.at:
-        _not_replaced(step, alert)
+        _timed(step, alert)
         return
-    news = alert.news
+    news, unseen = alert.news, alert.unseen_since is not None
     alert = msgspec.structs.replace(alert, settle_at=None, news=False)
     if alert.state is not AlertState.ENDED:
         alert = _measure(step, alert)
@@ -45,7 +45,15 @@ def settle(step: Step, key: AlertKey) -> None:
         _touch_dependents(step, alert)
     if not isinstance(alert.lead, WorkloadDown):
         workloads.judge(step, alert.workload)
-    _route(step, alert, news)
+    _route(step, alert, news, again=unseen and alert.unseen_since is None)
+
+
+def _timed(step: Step, alert: Alert) -> None:
+    """A hint that muted it is over, or the patience with a replacement."""
+    if alert.muted_until is not None and alert.muted_until <= step.at:
+        step.touch(msgspec.structs.replace(alert, muted_until=None))
+    else:
+        _not_replaced(step, alert)
 
 
 def _not_replaced(step: Step, alert: Alert) -> None:
@@ -122,30 +130,52 @@ def hold_reason(step: Step, alert: Alert) -> HoldReason | None:
         return HoldReason.EXPLAINED
     if alert.held_by is not None:
         return HoldReason.INHIBITED
+    if alert.muted_until is not None and alert.muted_until > step.at:
+        return HoldReason.MUTED_BY_HINT
     if alert.baseline and not step.draft.told.by("alert", alert.key):
         return HoldReason.BASELINE
     return None
 
 
 def _ask(step: Step, alert: Alert) -> Alert:
-    """Ask for the log tail of what died, once, when it may be told."""
-    signal = alert.lead
-    wanted = step.core.evidence and isinstance(signal, LastExit | PodFailed) and signal.container
-    if not wanted or alert.evidence_asked is not None or alert.explained_by is not None or alert.held_by is not None:
+    """Ask for what explains it (log tail, events, rollout), once, when it may be told."""
+    wanted = step.core.evidence and alert.evidence_asked is None and alert.explained_by is None
+    request = _request(step, alert) if wanted and alert.held_by is None else None
+    if request is None:
         return alert
-    assert isinstance(signal, LastExit | PodFailed)
-    step.draft.fetch.append(
-        EvidenceRequest(
+    step.draft.fetch.append(request)
+    return msgspec.structs.replace(alert, evidence_asked=step.at)
+
+
+def _request(step: Step, alert: Alert) -> EvidenceRequest | None:
+    signal = alert.lead
+    if isinstance(signal, ClaimPending):
+        return EvidenceRequest(
             alert=alert.key,
             namespace=signal.namespace,
-            pod=signal.pod,
-            uid=signal.uid,
-            container=signal.container,
-            container_id=signal.container_id,
+            kind="PersistentVolumeClaim",
+            name=signal.claim,
             asked_at=step.at,
         )
+    if isinstance(signal, NodeSignal):
+        return EvidenceRequest(alert=alert.key, namespace="", kind="Node", name=signal.node, asked_at=step.at)
+    if not signal.pod:
+        return None
+    died = isinstance(signal, LastExit | PodFailed) or (
+        isinstance(signal, ContainerNotStarting) and signal.container_id
     )
-    return msgspec.structs.replace(alert, evidence_asked=step.at)
+    return EvidenceRequest(
+        alert=alert.key,
+        namespace=signal.namespace,
+        pod=signal.pod,
+        uid=signal.uid,
+        container=getattr(signal, "container", "") if died else "",
+        container_id=getattr(signal, "container_id", "") if died else "",
+        workload_kind=signal.workload_kind,
+        workload=signal.workload,
+        since=alert.since,
+        asked_at=step.at,
+    )
 
 
 def evidence(step: Step, found: Evidence) -> None:
@@ -159,8 +189,11 @@ def evidence(step: Step, found: Evidence) -> None:
     step.draft.alerts.put(alert.key, msgspec.structs.replace(alert, evidence=clean))
 
 
-def _route(step: Step, alert: Alert, news: bool) -> None:
-    """Put a firing alert into its groups and make those due in which there is something new to tell."""
+def _route(step: Step, alert: Alert, news: bool, *, again: bool) -> None:
+    """Put a firing alert into its groups and make those due in which there is something new to tell.
+
+    `again`: it is seen again, and may be repeated again.
+    """
     if alert.ends_at is None and not alert.groups:
         alert = _join(step, alert, news)
     if alert.ends_at is not None and not alert.groups:
@@ -168,7 +201,7 @@ def _route(step: Step, alert: Alert, news: bool) -> None:
         return
     for name in alert.groups:
         group = step.draft.groups.get(name)
-        if group is not None and _has_news(step, alert, group):
+        if group is not None and (again or _has_news(step, alert, group)):
             make_due(step, group)
 
 
@@ -215,13 +248,14 @@ def _join(step: Step, alert: Alert, news: bool) -> Alert:
 
 def _group_for(step: Step, alert: Alert, route: Route) -> str:
     """The group of this route that the alert belongs to, made if it is the first; the summary's for the baseline."""
+    receiver = alert.receiver or route.receiver
     summary = alert.summary and step.core.first_start is FirstStart.SUMMARY
     labels = {} if summary else group_labels(route, alert.labels)
-    name = f"baseline/{route.receiver}" if summary else group_id(route.receiver, route.id, labels)
+    name = f"baseline/{receiver}" if summary else group_id(receiver, route.id, labels)
     group = step.draft.groups.get(name)
     if group is None:
         group = Group(
-            id=name, route=route.id, receiver=route.receiver, labels=labels, due=step.at + route.group_wait,
+            id=name, route=route.id, receiver=receiver, labels=labels, due=step.at + route.group_wait,
             baseline=summary,
         )  # fmt: skip
     if alert.key not in group.alerts:

@@ -45,6 +45,19 @@ def node_oom(step: Step, node: str) -> None:
         step.draft.pods.put(pod.uid, msgspec.structs.replace(pod, due=step.at))
 
 
+def silent_nodes(step: Step, members: Iterable[Member]) -> tuple[str, ...]:
+    """Nodes of these members that are not heard of."""
+    names = {member.signal.node for member in members if member.signal.node}
+    states = (step.draft.nodes.get(name) for name in names)
+    return tuple(sorted(s.node.metadata.name for s in states if s is not None and s.silent_since is not None))
+
+
+def stale_kinds(step: Step, members: Iterable[Member]) -> tuple[str, ...]:
+    """Kinds of which nothing is heard where these members are."""
+    scopes = (state for member in members for state in _scopes(step, member.signal))
+    return tuple(sorted({state.scope.kind for state in scopes if state.stale_since is not None}))
+
+
 def _look(step: Step, members: Iterable[Member]) -> None:
     for member in members:
         since = _unseen_since(step, member)
@@ -70,13 +83,16 @@ def _unseen_since(step: Step, member: Member) -> datetime | None:
     return min(found, default=None)
 
 
+def kind_of(signal: AnySignal) -> str:
+    """Which kind of objects shows what a signal is about."""
+    if isinstance(signal, NodeSignal):
+        return "Node"
+    return "PersistentVolumeClaim" if isinstance(signal, ClaimSignal) else "Pod"
+
+
 def _scopes(step: Step, signal: AnySignal) -> list[ScopeState]:
     """Those that show the subject of a signal."""
-    kind = "Pod"
-    if isinstance(signal, NodeSignal):
-        kind = "Node"
-    elif isinstance(signal, ClaimSignal):
-        kind = "PersistentVolumeClaim"
+    kind = kind_of(signal)
     wanted = {Scope(kind=kind), Scope(kind=kind, namespace=signal.namespace)}
     states = (step.draft.scopes.get(scope) for scope in sorted(wanted))
     return [state for state in states if state is not None]

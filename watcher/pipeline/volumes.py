@@ -71,7 +71,7 @@ class FirstLook(judging.Baseline, frozen=True, gc=False):
 
 
 def sampled(step: Step, one: StatsSampled) -> None:
-    """Take in what the kubelet of one node measured. Nothing is judged before the streams were listed; it comes again."""
+    """Take in what the kubelet of one node measured. Before the streams are listed nothing is judged."""
     if any(state.awaited for state in step.draft.scopes.all()):
         return
     sample = sample_of(one, step.at)

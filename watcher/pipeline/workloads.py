@@ -45,7 +45,7 @@ def _fails(step: Step, member: Member, *, explained: bool) -> bool:
     """`explained`: also what is explained. A workload that is down does not come back by being explained."""
     if member.state is MemberState.PENDING or member.leaving or (member.explained_by is not None and not explained):
         return False
-    if isinstance(member.signal, WorkloadDown):
+    if isinstance(member.signal, WorkloadDown) or step.draft.alerts.get(member.alert) is None:
         return False
     rule = step.core.by_rule.get(member.key.rule)
     return rule is not None and rule.severity in TOLD_SEVERITIES
@@ -53,6 +53,7 @@ def _fails(step: Step, member: Member, *, explained: bool) -> bool:
 
 def _signal(step: Step, workload: Workload, uid: str, failing: list[Member], known: list[Member]) -> WorkloadDown:
     lead = min(failing, key=lambda member: (member.since, member.key))
+    own = [member for member in failing if member.explained_by is None]
     pods = [pod for pod in step.siblings(workload) if pod.counts]
     return WorkloadDown(
         uid=uid,
@@ -66,5 +67,5 @@ def _signal(step: Step, workload: Workload, uid: str, failing: list[Member], kno
         pods=len(pods),
         ready_pods=sum(1 for pod in pods if pod.ready),
         failing_pods=len({member.key.subject.uid for member in failing}),
-        causes=tuple(sorted({member.alert.alertname for member in failing})),
+        causes=tuple(sorted({member.alert.alertname for member in own or failing})),
     )

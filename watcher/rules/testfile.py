@@ -22,7 +22,7 @@ from watcher.lib.problems import Problem
 from watcher.lib.shapes import Duration, Shape, shape_problems
 from watcher.lib.yamlpos import Document, Path
 from watcher.model.kube import Event, KubeObject, Namespace, Node, PersistentVolumeClaim, Pod
-from watcher.model.observations import StatsSampled
+from watcher.model.observations import StatsSampled, StreamHealth
 from watcher.rules.testobjects import (
     ClaimShape,
     EventShape,
@@ -34,7 +34,7 @@ from watcher.rules.testobjects import (
     build_node,
 )
 from watcher.rules.testpod import START, PodShape, Timeline, build_pod
-from watcher.rules.testsample import SampleShape, build_sample
+from watcher.rules.testsample import SampleShape, StreamShape, build_sample, build_stream
 
 
 class _Form(NamedTuple):
@@ -53,7 +53,7 @@ FORMS: Final = {
     "namespace": _Form(NamespaceShape, Namespace, build_namespace, namespaced=False),
     "event": _Form(EventShape, Event, build_event),
 }
-_GIVEN: Final = (*FORMS, "sample", "file", "deleted")
+_GIVEN: Final = (*FORMS, "sample", "stream", "file", "deleted")
 _DELETABLE: Final = ("pod", "claim", "node", "namespace")
 
 
@@ -78,7 +78,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a test: an object, one out of a file, the name of one that is deleted, or a kubelet's sample."""
+    """One line of a test: an object, one out of a file, the name of one that is deleted, or what is no object."""
 
     at: datetime
     first_sight: bool = False
@@ -87,7 +87,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     item: int | str | None = None
     """Which object of a file's list: its number from 0, or its name."""
     deleted: Target | None = None
-    sample: StatsSampled | None = None
+    told: StatsSampled | StreamHealth | None = None
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,6 +180,7 @@ class ObservationShape(Shape):
     namespace: Any = None
     event: Any = None
     sample: Any = None
+    stream: Any = None
     file: str = ""
     item: Annotated[Any, AfterValidator(_item)] = None
     deleted: str = ""
@@ -291,7 +292,10 @@ def _observation(
         return msgspec.structs.replace(seen, object=found) if found is not None else None
     if name == "sample":
         sample = _shaped(SampleShape, document, here, data[name], problems)
-        return msgspec.structs.replace(seen, sample=build_sample(sample, seen.at)) if sample is not None else None
+        return msgspec.structs.replace(seen, told=build_sample(sample, seen.at)) if sample is not None else None
+    if name == "stream":
+        stream = _shaped(StreamShape, document, here, data[name], problems)
+        return msgspec.structs.replace(seen, told=build_stream(stream, seen.at)) if stream is not None else None
     return seen
 
 
@@ -330,7 +334,7 @@ def _order(document: Document, path: Path, shape: CaseShape) -> Iterator[Problem
     there: set[Target] = set()
     for index, each in enumerate(shape.observations):
         here = (*path, "observations", index)
-        if each.first_sight and (not listing or each.deleted or each.sample is not None):
+        if each.first_sight and (not listing or each.deleted or each.sample or each.stream):
             yield document.problem((*here, "first_sight"), "what is there at first sight comes first, and is there")
         listing = listing and each.first_sight
         gone = Target.of(each.deleted) if each.deleted else None

@@ -23,6 +23,7 @@ from watcher.model.observations import (
     ObjectSeen,
     PodSeen,
     Scope,
+    StreamHealth,
     Synced,
 )
 from watcher.rules.testfile import FORMS, Observation, RuleTest, Target
@@ -48,7 +49,9 @@ def inputs(test: RuleTest, read: ReadObject) -> list[Input]:
     told = _Told(read=read, known={})
     listed = [_seen(each, told) for each in first]
     later = [_seen(each, told) for each in test.observations[len(first) :]]
-    watched = {Scope(kind="Pod"), *(one.scope for one in (*listed, *later) if isinstance(one, ObjectSeen))}
+    watched = {Scope(kind="Pod")} | {
+        one.scope for one in (*listed, *later) if isinstance(one, ObjectSeen | StreamHealth)
+    }
     scopes = [scope for scope in SCOPES.values() if scope in watched]
     begun, done = (first[0].at, first[-1].at) if first else (START, START)
     return [
@@ -61,8 +64,8 @@ def inputs(test: RuleTest, read: ReadObject) -> list[Input]:
 
 def _seen(observation: Observation, told: _Told) -> Input:
     """The input for one observation."""
-    if observation.sample is not None:
-        return observation.sample
+    if observation.told is not None:
+        return observation.told
     gone = observation.deleted
     if gone is not None:
         if gone not in told.known:

@@ -1,17 +1,17 @@
-"""A kubelet's measurement in a rule test: how full volumes and the node's own disk are."""
+"""What a rule test tells that is no object: a kubelet's measurement of its volumes, and the health of a stream."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
 from watcher.lib.quantity import QuantityError, parse_bytes
 from watcher.lib.shapes import Shape
 from watcher.model.kubelet import FsStats, NodeStats, PodReference, PodStats, PvcReference, Summary, VolumeStats
-from watcher.model.observations import StatsSampled
+from watcher.model.observations import Scope, StatsSampled, StreamHealth
 from watcher.rules.testpod import Moment, uid_of
 
 _INODES: Final = 1_000_000
@@ -70,6 +70,20 @@ class SampleShape(Shape):
     volumes: dict[str, VolumeShape] = Field(default_factory=dict)
     """By claim: `data`, or `namespace/data`."""
     disk: Annotated[DiskShape | None, Field(alias="nodeFs")] = None
+
+
+class StreamShape(Shape):
+    kind: Literal["Pod", "PersistentVolumeClaim", "Node", "Namespace", "Event"]
+    namespace: str = ""
+    """Of a watch of one namespace only."""
+    stale_since: Moment = None
+    """Nothing was heard after that; not said: it is heard again."""
+    reason: str = ""
+
+
+def build_stream(shape: StreamShape, at: datetime) -> StreamHealth:
+    scope = Scope(kind=shape.kind, namespace=shape.namespace)
+    return StreamHealth(at=at, scope=scope, stale_since=shape.stale_since, reason=shape.reason)
 
 
 def build_sample(shape: SampleShape, at: datetime) -> StatsSampled:

@@ -44,7 +44,6 @@ NOT_USED: Final = frozenset(("templates", "tracing", "event_recorder"))
 CONSOLE: Final = Receiver(name="default", integrations=(("console_configs[0]", ConsoleConfig()),))
 
 NOT_YET: Final[tuple[tuple[str, ...], ...]] = (
-    ("volumes",),
     ("storm",),
     ("http", "token_file"),
     ("http", "open_writes"),

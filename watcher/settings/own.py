@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path as FilePath
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -24,11 +25,13 @@ from watcher.model.config import (
 )
 from watcher.settings.addresses import is_http_url, parse_listen
 from watcher.settings.configfile import ConfigFile
-from watcher.settings.files import FileProblem, read_secret
+from watcher.settings.files import FileProblem, read_bytes, read_secret
 from watcher.settings.hints import HintShape, read_hints
 from watcher.settings.overrides import Overrides
 
 _SECOND: Final = timedelta(seconds=1)
+_LARGEST_CA: Final = 1024 * 1024
+"""Bytes: the CAs of a whole operating system are a quarter of it."""
 _STORES: Final = ("sqlite:///", "postgresql://", "postgres://")
 
 
@@ -40,6 +43,8 @@ class WatchShape(Shape):
 class VolumesShape(Shape):
     source: Literal["kubelet", "apiserver", "none"] = "kubelet"
     interval: Duration = VolumesConfig().interval
+    ca_file: str = ""
+    insecure_skip_verify: bool = False
 
 
 class StoreShape(Shape):
@@ -136,7 +141,7 @@ class _Reader:
             watch=WatchConfig(
                 namespaces=tuple(shape.watch.namespaces), exclude_namespaces=tuple(shape.watch.exclude_namespaces)
             ),
-            volumes=VolumesConfig(source=shape.volumes.source, interval=shape.volumes.interval),
+            volumes=self.volumes(shape.volumes),
             rules=rules,
             first_start=FirstStart(shape.first_start),
             store=self.store(shape.store),
@@ -145,6 +150,22 @@ class _Reader:
             storm=StormConfig(groups=shape.storm.groups, within=shape.storm.within),
             hints=read_hints(shape.hints, self.wrong),
             record=shape.record,
+        )
+
+    def volumes(self, shape: VolumesShape) -> VolumesConfig:
+        ca_file = str(self.file.directory / shape.ca_file) if shape.ca_file else ""
+        if ca_file and shape.insecure_skip_verify:
+            self.wrong(("volumes", "insecure_skip_verify"), "give ca_file or insecure_skip_verify, not both")
+        elif ca_file:
+            try:
+                read_bytes(FilePath(ca_file), _LARGEST_CA)
+            except FileProblem as error:
+                self.wrong(("volumes", "ca_file"), f"{shape.ca_file}: {error}")
+        return VolumesConfig(
+            source=shape.source,
+            interval=shape.interval,
+            ca_file=ca_file,
+            insecure_skip_verify=shape.insecure_skip_verify,
         )
 
     def store(self, shape: StoreShape) -> StoreConfig:

@@ -20,7 +20,7 @@ import yaml
 from aiohttp.http_exceptions import LineTooLong as TooLong
 
 from watcher.ports import Clock
-from watcher.source.credentials import FileToken, LoadedToken, Refresher
+from watcher.source.credentials import Credentials, FileToken, Fresh, LoadedUser, Refresher
 from watcher.source.decode import decode_status
 from watcher.source.errors import ConnectError, LineTooLong, Unreachable, api_error
 from watcher.source.library import library
@@ -104,16 +104,33 @@ def _unreachable(error: Exception) -> Unreachable:
 class KubeClient:
     """GET requests to one API server. Use `connect` to make one."""
 
-    def __init__(self, api: Any, refresher: Refresher | None) -> None:
-        """`api`: a kubernetes_asyncio ApiClient."""
+    def __init__(self, api: Any, credentials: Credentials, clock: Clock, certificate: bytes = b"") -> None:
+        """`api`: a kubernetes_asyncio ApiClient; `certificate`: the client's, that it connects with."""
         self._api = api
-        self._refresher = refresher
-        if refresher is not None:
+        self._certificate = certificate
+        self._retired: Any = None
+        """Connections with the client certificate before; watches on them go on to their end."""
+        self._refresher = Refresher(credentials, self._renewed, clock)
+        self._hook(api)
 
-            async def hook(_: object) -> None:
-                await refresher.refresh()
+    def _hook(self, api: Any) -> None:
+        async def refresh(_: object) -> None:
+            await self._refresher.refresh()
 
-            api.configuration.refresh_api_key_hook = hook
+        api.configuration.refresh_api_key_hook = refresh
+
+    async def _renewed(self, fresh: Fresh) -> None:
+        """Put credentials into force. Another client certificate needs other connections."""
+        if fresh.certificate and fresh.certificate != self._certificate:
+            api = library().api_client(fresh.configuration)
+            self._hook(api)
+            before, self._retired, self._api = self._retired, self._api, api
+            self._certificate = fresh.certificate
+            if before is not None:
+                # Watches last five minutes, and certificates many times that.
+                await before.close()
+        elif fresh.token:
+            self._api.configuration.api_key["BearerToken"] = fresh.token
 
     async def request(
         self,
@@ -124,7 +141,7 @@ class KubeClient:
     ) -> aiohttp.ClientResponse:
         """The raw answer, whatever its status; a 401 is asked once more with fresh credentials. Unreachable."""
         response = await self._call(path, query, timeout, accept)
-        if response.status == 401 and self._refresher is not None:
+        if response.status == 401:
             response.close()
             await self._refresher.refresh(force=True)
             response = await self._call(path, query, timeout, accept)
@@ -167,7 +184,20 @@ class KubeClient:
         finally:
             response.close()
 
+    async def authorization(self) -> str:
+        """The `Authorization` value as it is now, for kubelets, which know the same tokens; empty: there is none."""
+        await self._refresher.refresh()
+        return str(self._api.configuration.api_key.get("BearerToken", ""))
+
+    @property
+    def ca_file(self) -> str | None:
+        """The cluster's CA, which may have signed its kubelets' certificates too; None: the system's."""
+        path = self._api.configuration.ssl_ca_cert
+        return str(path) if path else None
+
     async def close(self) -> None:
+        if self._retired is not None:
+            await self._retired.close()
         await self._api.close()
 
 
@@ -200,7 +230,7 @@ def _exists(paths: str) -> bool:
     return any(Path(path).expanduser().is_file() for path in paths.split(":") if path)
 
 
-_BAD_KUBECONFIG = (AssertionError, AttributeError, KeyError, OSError, TypeError, ValueError)
+_BAD_KUBECONFIG = (AssertionError, AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 """What kubernetes_asyncio raises, beside its ConfigException, for a kubeconfig that is not in order."""
 
 
@@ -230,18 +260,25 @@ async def _from_kubeconfig(clock: Clock, path: str) -> KubeClient:
     except ValueError as error:
         raise ConnectError(f"The kubeconfig {path} cannot be used: {error}") from error
 
-    async def reload() -> tuple[str, datetime | None]:
+    first = _certificate(configuration)
+
+    async def reload() -> Fresh:
         fresh, loaded = await _load(path)
-        if not fresh.api_key.get("BearerToken"):
-            raise ValueError(f"{path} gives no token any more")
-        return fresh.api_key["BearerToken"], _expiry(loaded)
+        token, certificate = fresh.api_key.get("BearerToken", ""), _certificate(fresh)
+        if not token and not certificate:
+            raise ValueError(f"{path} gives no credentials")
+        return Fresh(token, _expiry(loaded), certificate, fresh)
 
     user = getattr(loader, "_user", None)
-    credentials = LoadedToken(reload, from_file=user is not None and "tokenFile" in user)
-    credentials.expires(_expiry(loader))
-    refresher = Refresher(credentials, _setter(configuration), clock)
-    api = library().api_client(configuration)
-    return KubeClient(api, refresher if "BearerToken" in configuration.api_key else None)
+    from_file = user is not None and "tokenFile" in user
+    credentials = LoadedUser(reload, expires=_expiry(loader), from_file=from_file)
+    return KubeClient(library().api_client(configuration), credentials, clock, first)
+
+
+def _certificate(configuration: Any) -> bytes:
+    """The client's certificate and key."""
+    files = (configuration.cert_file, configuration.key_file)
+    return b"".join(Path(file).read_bytes() for file in files if file)
 
 
 def _expiry(loader: Any) -> datetime | None:
@@ -265,11 +302,4 @@ def _from_service_account(clock: Clock, places: Places) -> KubeClient:
     except kubernetes.config_error as error:
         raise ConnectError(f"The service account in {places.service_account} cannot be used: {error}") from error
     _trim_token(configuration)
-    return KubeClient(kubernetes.api_client(configuration), Refresher(FileToken(token), _setter(configuration), clock))
-
-
-def _setter(configuration: Any) -> Any:
-    def apply(token: str) -> None:
-        configuration.api_key["BearerToken"] = token
-
-    return apply
+    return KubeClient(kubernetes.api_client(configuration), FileToken(token), clock)

@@ -1,9 +1,9 @@
-"""Keeping the bearer token fresh while the process runs.
+"""Keeping tokens and client certificates fresh while the process runs.
 
 kubernetes_asyncio reads a kubeconfig once, and refreshes neither file tokens nor exec plugins afterwards; projected
-service account tokens are rotated on disk and live about an hour. So before each request the token is looked at again
-when it may be old, and once more after a 401. Client certificates that an exec plugin hands out are not renewed: the
-TLS context is made at the start.
+service account tokens are rotated on disk and live about an hour. So before each request they are looked at again when
+they may be old, and once more after a 401. A client certificate, of a plugin or in a file, is read again after a 401
+alone, as in client-go: when it ends is not told. What has changed is put into force by `client`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from watcher.ports import Clock
 
@@ -28,19 +28,35 @@ FORCED_AT_MOST_EVERY = 10.0
 PLUGIN_WITHIN = 30.0
 """Seconds. Exec plugins call a cloud's API; requests wait for them."""
 
+FAILED_AT_MOST_EVERY = 10.0
+"""Seconds. A plugin that fails is not run anew for each request that comes."""
+
 EXPIRY_SKEW = timedelta(minutes=1)
 """A plugin's token is renewed this long before its end."""
 
 
-class Credentials(Protocol):
-    """Where tokens come from."""
+class Fresh(NamedTuple):
+    """Credentials as just read."""
 
-    async def token(self) -> str:
-        """The `Authorization` value, read anew; an OSError or a ValueError when it cannot be had."""
+    token: str = ""
+    """The `Authorization` value; empty: none."""
+    expires: datetime | None = None
+    """Of the token, where that is told."""
+    certificate: bytes = b""
+    """The client's, with its key; empty: none."""
+    configuration: Any = None
+    """kubernetes_asyncio's, to connect with where the certificate has changed."""
+
+
+class Credentials(Protocol):
+    """Where credentials come from."""
+
+    async def read(self) -> Fresh:
+        """Read anew; an OSError or a ValueError when they cannot be had."""
         ...
 
     def due(self, now: datetime, age: float) -> bool:
-        """Should it be read anew, `age` seconds after it was?"""
+        """Should they be read anew, `age` seconds after they were?"""
         ...
 
 
@@ -50,33 +66,30 @@ class FileToken:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def token(self) -> str:
+    async def read(self) -> Fresh:
         text = (await asyncio.to_thread(self._path.read_text)).strip()
         if not text:
             raise ValueError(f"{self._path} is empty")
-        return f"Bearer {text}"
+        return Fresh(token=f"Bearer {text}")
 
     def due(self, now: datetime, age: float) -> bool:
         return age >= REREAD_AFTER
 
 
-class LoadedToken:
-    """A token of a kubeconfig: a plugin's, a provider's or one in a file. Read by reading the kubeconfig again."""
+class LoadedUser:
+    """The user of a kubeconfig: of a plugin, a provider or files. Read by reading the kubeconfig again."""
 
-    def __init__(self, load: Callable[[], Awaitable[tuple[str, datetime | None]]], *, from_file: bool) -> None:
-        """`load` gives the `Authorization` value and its expiry, where it tells one."""
+    def __init__(self, load: Callable[[], Awaitable[Fresh]], *, expires: datetime | None, from_file: bool) -> None:
+        """`expires`: what the first reading said. `from_file`: the token stands in a file."""
         self._load = load
+        self._expires = expires
         self._from_file = from_file
-        self._expires: datetime | None = None
 
-    async def token(self) -> str:
+    async def read(self) -> Fresh:
         async with asyncio.timeout(PLUGIN_WITHIN):
-            token, self._expires = await self._load()
-        return token
-
-    def expires(self, when: datetime | None) -> None:
-        """What the first reading said."""
-        self._expires = when
+            fresh = await self._load()
+        self._expires = fresh.expires
+        return fresh
 
     def due(self, now: datetime, age: float) -> bool:
         if self._expires is not None:
@@ -85,9 +98,9 @@ class LoadedToken:
 
 
 class Refresher:
-    """Decides when to read the token anew, once for all requests that run at the same time."""
+    """Decides when to read them anew, once for all requests that run at the same time."""
 
-    def __init__(self, credentials: Credentials, apply: Callable[[str], None], clock: Clock) -> None:
+    def __init__(self, credentials: Credentials, apply: Callable[[Fresh], Awaitable[None]], clock: Clock) -> None:
         self._credentials = credentials
         self._apply = apply
         self._clock = clock
@@ -95,19 +108,22 @@ class Refresher:
         self._forced_at: float | None = None
         self._lock = asyncio.Lock()
         self._failing = False
+        self._failed_at: float | None = None
 
     async def refresh(self, *, force: bool = False) -> None:
-        """Never raises: with the old token the server gives the better error."""
+        """Never raises: with the old credentials the server gives the better error."""
         async with self._lock:
             if not self._wanted(force):
                 return
             if force:
                 self._forced_at = self._clock.monotonic()
             try:
-                self._apply(await self._credentials.token())
+                await self._apply(await self._credentials.read())
             except (OSError, ValueError) as error:
+                self._failed_at = self._clock.monotonic()
                 self._say_failed(error)
             else:
+                self._failed_at = None
                 self._failing = False
             self._read_at = self._clock.monotonic()
 
@@ -115,9 +131,11 @@ class Refresher:
         now = self._clock.monotonic()
         if force:
             return self._forced_at is None or now - self._forced_at >= FORCED_AT_MOST_EVERY
+        if self._failed_at is not None and now - self._failed_at < FAILED_AT_MOST_EVERY:
+            return False
         return self._credentials.due(self._clock.now(), now - self._read_at)
 
     def _say_failed(self, error: Exception) -> None:
         level = logging.DEBUG if self._failing else logging.WARNING
         self._failing = True
-        log.log(level, "token not refreshed", extra={"event": "token.refresh_failed", "reason": str(error)})
+        log.log(level, "credentials not refreshed", extra={"event": "token.refresh_failed", "reason": str(error)})

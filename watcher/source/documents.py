@@ -241,16 +241,16 @@ def _whole_list(document: Document, known: set[Key], state: ReadState) -> Iterat
             yield _changed(entry, known, state)
         return
     kinds = {entry.kind for entry in entries}
-    if not items:
+    if head is not None and not items:
         kinds = {_empty_list_of(head)} & KINDS.keys()
     if kinds:
         times = filter(None, (own_time(entry.item) for entry in entries))
         yield from _lists(kinds, entries, state.time(max(times, default=None)), state)
 
 
-def _empty_list_of(head: _Head | None) -> str:
+def _empty_list_of(head: _Head) -> str:
     """The kind that an empty list is of; kubectl's `List` does not say, and is nearly always of pods."""
-    return "Pod" if head is None or head.kind == "List" else head.kind.removesuffix("List")
+    return "Pod" if head.kind == "List" else head.kind.removesuffix("List")
 
 
 def _items(document: Document, head: _Head | None) -> list[Document]:
@@ -263,7 +263,7 @@ def _items(document: Document, head: _Head | None) -> list[Document]:
 def _is_history(entries: list[_Entry]) -> bool:
     """Watch events, or states of one object: something comes twice, or there is only one."""
     keys = {entry.key for entry in entries}
-    return bool(entries) and (len(keys) < max(2, len(entries)) or any(entry.event is not None for entry in entries))
+    return len(keys) < max(2, len(entries)) or any(entry.event is not None for entry in entries)
 
 
 # ---- one document ----

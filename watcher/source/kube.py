@@ -87,8 +87,6 @@ class ListWatch:
             await self._watch()
         except errors.SourceError as error:
             return await self._failed(error)
-        finally:
-            self.stats.watching = False
         return 0.0
 
     async def _put(self, observation: Input) -> None:
@@ -157,12 +155,15 @@ class ListWatch:
         asked = self._requests
         limit = limits(silence=self._silence())
         async with self._client.get(asked.path, asked.watch(self._version), limit, asked.watch_form) as answer:
+            self._answered(answer)
             self.stats.watches += 1
             self.stats.watching = True
             self.stats.forbidden_since = None
-            self._answered(answer)
             self._backoff.healthy(begun)
-            await self._follow(answer)
+            try:
+                await self._follow(answer)
+            finally:
+                self.stats.watching = False
         lived = self._clock.monotonic() - begun
         idle = self.stats.events == delivered or self._version == first
         log.debug("watch ended", extra=self._fields("watch.ended") | {"lived_seconds": round(lived, 3)})

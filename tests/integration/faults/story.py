@@ -42,10 +42,11 @@ def change(world: World) -> None:
 
 
 async def end(world: World) -> None:
-    """What is known is what is there; nothing was told twice, and nothing is told later."""
+    """What is known is what is there; nothing was told twice, and nothing is told later. The fault did happen."""
     await world.seen()
     await world.until(lambda: world.watcher.pods() == world.server())
     await world.passes(11, 130, 60, 310)
     assert world.inbox.told() == IN_THE_END
     assert world.watcher.pods() == world.server()
     assert world.watcher.writer.stats.set_aside == 0
+    assert world.demo.faults.active() == []

@@ -26,7 +26,7 @@ from watcher.source.client import connect
 def list_again(world: World) -> None:
     """The next watch is answered 410."""
     world.demo.faults.apply(Fail(verb="watch", status=410, times=1))
-    world.demo.faults.apply(DropWatches())
+    world.demo.faults.apply(DropWatches(abrupt=True))
 
 
 async def test_a_continue_token_that_expires_on_the_third_page(world: World) -> None:
@@ -70,8 +70,6 @@ async def test_a_list_of_null(world: World) -> None:
 async def test_statuses_that_are_null_say_nothing(world: World) -> None:
     """Go writes null for an empty list: a kubelet that has just begun reports no containers."""
     await begin(world)
-    empty = {"containerStatuses": [], "conditions": []}
-    world.demo.cluster.apply("Pod", "shop", "loop-1", {"status": empty})
     item = world.demo.cluster.get("Pod", "shop", "loop-1")
     assert item is not None
     item["status"] |= {"containerStatuses": None, "conditions": None, "initContainerStatuses": None}
@@ -134,6 +132,15 @@ def _other(number: int) -> dict[str, object]:
 # ---- what we may read ----
 
 
+class Later(SystemClock):
+    """Credentials are read again at most every ten seconds."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
 async def test_a_token_that_is_refused_until_a_new_one_is_there(world: World, tmp_path: Path) -> None:
     token, path = tmp_path / "token", world.demo.kubeconfig(tmp_path / "with-token")
     document = yaml.safe_load(path.read_text())
@@ -142,21 +149,24 @@ async def test_a_token_that_is_refused_until_a_new_one_is_there(world: World, tm
     token.write_text("first")
     world.demo.access.tokens = {"first"}
     await world.client.close()
-    world.client = await connect(SystemClock(), str(path))
+    clock = Later()
+    world.client = await connect(clock, str(path))
     await begin(world)
 
     world.demo.access.tokens = {"second"}
-    world.demo.faults.apply(DropWatches())
+    world.demo.faults.apply(DropWatches(abrupt=True))
     change(world)
     await world.until(lambda: world.errors()["unauthorized"] >= 2)
+    assert not any(told.startswith("-") for told in world.inbox.told())
     token.write_text("second")
+    clock.ahead = 11
     await end(world)
 
 
 async def test_pods_that_may_not_be_read_for_a_while(world: World) -> None:
     await begin(world)
     world.demo.access.deny(resource="pods")
-    world.demo.faults.apply(DropWatches())
+    world.demo.faults.apply(DropWatches(abrupt=True))
     change(world)
     await world.until(lambda: world.errors()["forbidden"] >= 3)
     await world.passes(60)
@@ -169,7 +179,7 @@ async def test_pods_that_may_not_be_read_for_a_while(world: World) -> None:
 async def test_a_watch_that_is_forbidden_while_lists_are_not(world: World) -> None:
     await begin(world)
     world.demo.access.deny(resource="pods", verb="watch")
-    world.demo.faults.apply(DropWatches())
+    world.demo.faults.apply(DropWatches(abrupt=True))
     change(world)
     await world.until(lambda: world.errors()["forbidden"] >= 2)
     world.demo.access.denied.clear()

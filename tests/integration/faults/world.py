@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from tests.integration.source.harness import SHORT, until
@@ -19,7 +19,7 @@ from watcher.demo.faults import Clear, DropWatches, Fail
 from watcher.demo.pods import Container, terminated, waiting
 from watcher.engine.clock import SteadyClock
 from watcher.engine.dispatch import LEASE, Dispatcher
-from watcher.engine.queue import IntakeQueue
+from watcher.engine.queue import CAPACITY, IntakeQueue
 from watcher.engine.writer import Writer
 from watcher.model.changes import Changes
 from watcher.model.delivery import Delivered, Outcome
@@ -61,13 +61,29 @@ class Hand:
         return time.monotonic() - self._begun + self._moved
 
 
+class SlowStore(MemoryStore):
+    """Answers only while its gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__(owner="test", lease_for=LEASE)
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def commit(self, changes: Changes, at: datetime) -> None:
+        await self.gate.wait()
+        await super().commit(changes, at)
+
+
 class Inbox:
-    """The receiver."""
+    """The receiver; takes messages only while its gate is open."""
 
     def __init__(self) -> None:
         self.got: list[Notification] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     async def send(self, notification: Notification) -> Outcome:
+        await self.gate.wait()
         self.got.append(notification)
         return Delivered()
 
@@ -88,8 +104,8 @@ class Inbox:
 class Watcher:
     """One process of the service, as app/service.py joins it."""
 
-    def __init__(self, client: KubeClient, store: MemoryStore, hand: Hand, inbox: Inbox) -> None:
-        self.queue = IntakeQueue()
+    def __init__(self, client: KubeClient, store: MemoryStore, hand: Hand, inbox: Inbox, queue: IntakeQueue) -> None:
+        self.queue = queue
         self.clock = SteadyClock(hand)
         self.seen: list[Input] = []
         self.streams: list[ListWatch] = []
@@ -148,19 +164,20 @@ class Watcher:
 class World:
     """The cluster, one Watcher after the other, and the receiver."""
 
-    def __init__(self, demo: DemoCluster, client: KubeClient, store: MemoryStore | None = None) -> None:
+    def __init__(self, demo: DemoCluster, client: KubeClient) -> None:
         self.demo = demo
         self.client = client
-        self.store = store or MemoryStore(owner="test", lease_for=LEASE)
+        self.store = SlowStore()
         self.hand = Hand()
         self.inbox = Inbox()
         self.settings: StreamSettings = SHORT
         self.scopes: tuple[Scope, ...] = (PODS,)
+        self.capacity = CAPACITY
         self.watcher: Watcher
         self._marks = 0
 
     async def start(self) -> None:
-        self.watcher = Watcher(self.client, self.store, self.hand, self.inbox)
+        self.watcher = Watcher(self.client, self.store, self.hand, self.inbox, IntakeQueue(self.capacity))
         self.watcher.settings, self.watcher.scopes = self.settings, self.scopes
         await self.watcher.start()
 
@@ -201,12 +218,17 @@ class World:
         self._marks += 1
         name = f"mark-{self._marks}"
         self.put(name)
-        await self.until(lambda: ("shop", name, f"uid-{name}") in self.watcher.pods())
+        await self.until(lambda: self._known(name))
 
-    async def until(self, condition: object, within: float = 10.0) -> None:
+    def _known(self, name: str) -> bool:
+        view = self.watcher.writer.view
+        lists = any(state.listing for state in view.scopes.rows.values())
+        return not lists and f"uid-{name}" in view.pods.rows
+
+    async def until(self, condition: Callable[[], object], within: float = 10.0) -> None:
         def met() -> object:
             self.watcher.check()
-            return condition()  # type: ignore[operator]
+            return condition()
 
         await until(met, within)
 

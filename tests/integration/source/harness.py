@@ -55,7 +55,7 @@ class Memory:
 
     async def room(self) -> None:
         self.asked_for_room += 1
-        while self.full:  # noqa: ASYNC110 - a test says when
+        while self.full:
             await asyncio.sleep(0.002)
 
     def _take(self, observation: Input) -> None:

@@ -218,6 +218,150 @@ async def test_a_plugin_is_run_again_before_its_token_expires_and_not_sooner(
     ]
 
 
+async def test_a_401_makes_the_plugin_run_again_also_after_it_failed(
+    demo: DemoCluster, tmp_path: Path, opened: list[KubeClient]
+) -> None:
+    clock, broken = Later(), tmp_path / "broken"
+    plugin = tmp_path / "plugin"
+    count, expires = tmp_path / "count", "2100-01-01T00:00:00Z"
+    text = PLUGIN.format(count=count, expires=expires)
+    plugin.write_text(text.replace("#!/bin/sh\n", f"#!/bin/sh\n[ -e {broken} ] && exit 1\n"))
+    plugin.chmod(plugin.stat().st_mode | stat.S_IXUSR)
+    use = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin)}
+    opened.append(await connect(clock, str(kubeconfig(tmp_path / "config", demo.url, exec=use)), NOWHERE))
+    demo.access.tokens.add("token-2")
+    broken.touch()
+    with pytest.raises(Unauthorized):
+        await ask(opened[0])
+    broken.unlink()
+    with pytest.raises(Unauthorized):
+        await ask(opened[0])  # it has just failed
+    clock.ahead = credentials.FORCED_AT_MOST_EVERY + 1
+    assert b'"kind":"PodList"' in await ask(opened[0])
+    assert count.read_text() == "2\n"
+
+
+async def test_a_plugin_that_fails_is_not_run_for_each_request(
+    demo: DemoCluster, tmp_path: Path, opened: list[KubeClient]
+) -> None:
+    clock, runs = Later(), tmp_path / "runs"
+    expires = (clock.now() + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    plugin = tmp_path / "plugin"
+    text = PLUGIN.format(count=tmp_path / "count", expires=expires)
+    fails = f"#!/bin/sh\necho >> {runs}\n[ $(wc -l < {runs}) -gt 1 ] && exit 1\n"
+    plugin.write_text(text.replace("#!/bin/sh\n", fails))
+    plugin.chmod(plugin.stat().st_mode | stat.S_IXUSR)
+    use = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin)}
+    opened.append(await connect(clock, str(kubeconfig(tmp_path / "config", demo.url, exec=use)), NOWHERE))
+    clock.ahead = 3590
+    for _ in range(3):
+        await ask(opened[0])
+    assert len(runs.read_text()) == 2
+    clock.ahead += credentials.FAILED_AT_MOST_EVERY + 1
+    await ask(opened[0])
+    assert len(runs.read_text()) == 3
+
+
+async def test_the_value_for_kubelets_is_the_token_as_it_is_now(
+    demo: DemoCluster, tmp_path: Path, opened: list[KubeClient]
+) -> None:
+    clock, token = Later(), tmp_path / "token"
+    token.write_text("first\n")
+    path = kubeconfig(tmp_path / "config", demo.url, tokenFile=str(token))
+    opened.append(await connect(clock, str(path), NOWHERE))
+    assert await opened[0].authorization() == "Bearer first"
+    token.write_text("second\n")
+    clock.ahead = credentials.REREAD_AFTER + 1
+    assert await opened[0].authorization() == "Bearer second"
+
+
+# ---- client certificates ----
+
+
+class Certificates:
+    """An HTTPS server that lets in by the client certificate's name, and a plugin that hands certificates out."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.allowed = "watcher-1"
+        self.seen: list[str] = []
+        self.url = ""
+        self._openssl("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=ca", "ca")
+        self._signed("server", "-addext subjectAltName=IP:127.0.0.1")
+        for number in (1, 2):
+            self._signed(f"watcher-{number}", "")
+        self.use(1)
+
+    def _openssl(self, command: str, name: str) -> None:
+        names = ["-keyout", str(self.home / f"{name}.key"), "-out", str(self.home / f"{name}.crt")]
+        subprocess.run(["openssl", *command.split(), *names], check=True, capture_output=True, cwd=self.home)
+
+    def _signed(self, name: str, more: str) -> None:
+        command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -CA ca.crt -CAkey ca.key"
+        self._openssl(f"{command} -subj /CN={name} -addext basicConstraints=CA:FALSE {more}", name)
+
+    def use(self, number: int) -> None:
+        """What the plugin hands out from now on."""
+        texts = {key: (self.home / f"watcher-{number}.{end}").read_text() for key, end in _CERTIFICATE.items()}
+        answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": texts}
+        (self.home / "answer.json").write_text(json.dumps(answer))
+
+    async def answer(self, request: web.Request) -> web.Response:
+        transport = request.transport
+        assert transport is not None
+        subject = dict(part[0] for part in transport.get_extra_info("peercert")["subject"])
+        self.seen.append(subject["commonName"])
+        if subject["commonName"] != self.allowed:
+            return web.json_response({"kind": "Status", "code": 401}, status=401)
+        return web.json_response({"kind": "PodList", "items": []})
+
+    def context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(self.home / "ca.crt"))
+        context.load_cert_chain(self.home / "server.crt", self.home / "server.key")
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+
+_CERTIFICATE = {"clientCertificateData": "crt", "clientKeyData": "key"}
+
+
+@pytest.fixture
+async def certificates(tmp_path: Path) -> AsyncIterator[Certificates]:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificates")
+    made = Certificates(tmp_path)
+    application = web.Application()
+    application.router.add_get("/{path:.*}", made.answer)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=made.context()).start()
+    made.url = f"https://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+async def test_a_client_certificate_of_a_plugin_is_renewed_when_it_is_refused(
+    certificates: Certificates, tmp_path: Path, opened: list[KubeClient]
+) -> None:
+    use = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": "cat",
+        "args": [str(tmp_path / "answer.json")],
+    }
+    path = kubeconfig(tmp_path / "config", certificates.url, exec=use)
+    document = yaml.safe_load(path.read_text())
+    document["clusters"][0]["cluster"]["certificate-authority"] = str(tmp_path / "ca.crt")
+    path.write_text(yaml.safe_dump(document))
+    opened.append(await connect(SystemClock(), str(path), NOWHERE))
+    await ask(opened[0])
+
+    certificates.use(2)
+    certificates.allowed = "watcher-2"
+    await ask(opened[0])
+    await ask(opened[0])
+    assert certificates.seen == ["watcher-1", "watcher-1", "watcher-2", "watcher-2"]
+
+
 # ---- answers ----
 
 ANSWERS = {

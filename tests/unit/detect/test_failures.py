@@ -10,8 +10,8 @@ import pytest
 from tests.support.pods import dead, pod, status
 from tests.support.timeline import PODS, time
 from watcher.detect.failures import JOB_PATIENCE, failure, look_again_at
-from watcher.detect.pods import workload_of
 from watcher.detect.fields import common
+from watcher.detect.pods import workload_of
 from watcher.model.kube import Pod
 from watcher.model.signals import PodFailed
 from watcher.model.state import PodState

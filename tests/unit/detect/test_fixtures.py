@@ -10,10 +10,10 @@ import msgspec
 import pytest
 import yaml
 
-from tests.support.timeline import Timeline, time
+from tests.support.timeline import START, Timeline, time
 from watcher.detect.failures import failure
-from watcher.detect.pods import workload_of
 from watcher.detect.fields import common
+from watcher.detect.pods import workload_of
 from watcher.detect.signals import Findings, observe
 from watcher.model.kube import Pod
 from watcher.model.signals import CrashLooping, ImagePullFailing, OOMKilled
@@ -21,6 +21,9 @@ from watcher.model.signals import CrashLooping, ImagePullFailing, OOMKilled
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 LATER = 400 * 24 * 3600.0
 """Long after all that was recorded, so that no time of an object is ahead."""
+
+
+LOOP = ["PodNotReady", "CrashLooping", "ContainerTerminated"]
 
 
 def pods_of(name: str) -> list[Pod]:
@@ -43,13 +46,13 @@ def said(one: Pod) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "signals"),
     [
-        ("pod_crashloop_2018.yaml", ["CrashLooping", "ContainerTerminated"]),
-        ("pod_crashloop_cannotrun127.json", ["CrashLooping", "ContainerTerminated"]),
-        ("pod_crashloop_docker_2024.json", ["CrashLooping", "ContainerTerminated"]),
-        ("pod_onfailure_crashloop.yaml", ["CrashLooping", "ContainerTerminated"]),
-        ("pod_init_crashloop_crio.json", ["CrashLooping", "ContainerTerminated"]),
-        ("pod_error_between_restarts.yaml", ["CrashLooping", "ContainerTerminated"]),
-        ("pod_oomkilled_both_states_containerd.json", ["CrashLooping", "ContainerTerminated", "OOMKilled"]),
+        ("pod_crashloop_2018.yaml", LOOP),
+        ("pod_crashloop_cannotrun127.json", ["PodNotReady", "ContainerNotStarting", *LOOP[1:]]),
+        ("pod_crashloop_docker_2024.json", LOOP),
+        ("pod_onfailure_crashloop.yaml", LOOP),
+        ("pod_init_crashloop_crio.json", ["PodPending", *LOOP[1:]]),
+        ("pod_error_between_restarts.yaml", LOOP),
+        ("pod_oomkilled_both_states_containerd.json", [*LOOP, "OOMKilled"]),
         ("pod_errimagepull.json", ["ImagePullFailing"]),
         ("pod_imagepullbackoff_docker.yaml", ["ImagePullFailing"]),
     ],
@@ -134,7 +137,7 @@ def test_a_pod_that_fails_tells_why(name: str, cause: str, container: str, code:
 
 @pytest.mark.parametrize(
     "name",
-    ["pod_succeeded.yaml", "pod_podinitializing.yaml", "pod_terminating.yaml", "pods_k3s_unknown255.json",
+    ["pod_succeeded.yaml", "pod_terminating.yaml", "pods_k3s_unknown255.json",
      "pods_k3s_1_31_kubesystem.json", "pod_failed_restart_never.yaml", "pod_evicted_memory_handedited.yaml"],
 )  # fmt: skip
 def test_what_is_well_or_over_long_ago_gives_no_alert(name: str) -> None:
@@ -144,8 +147,16 @@ def test_what_is_well_or_over_long_ago_gives_no_alert(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["seq_pod_create_success.json", "seq_pod_completed_restart_never.json"])
-def test_a_pod_that_starts_well_gives_nothing_in_any_of_its_states(name: str) -> None:
-    assert [said(one) for one in pods_of(name)] == [[]] * len(pods_of(name))
+def test_a_pod_that_starts_well_is_pending_for_a_moment_and_no_alert_at_any_time(name: str) -> None:
+    states = pods_of(name)
+    assert [said(one) for one in states] == [[], ["PodPending"], ["PodPending"], []]
+    made = states[0].metadata.creation_timestamp
+    assert made is not None
+    story = Timeline().at((made - START).total_seconds()).lists()
+    for number, one in enumerate(states):
+        story.at((made - START).total_seconds() + number + 1).sees(one)
+    assert story.until((made - START).total_seconds() + 3600) == []
+    assert story.firing() == []
 
 
 def test_the_recorded_crash_loop_of_a_container_that_completes_counts_each_death_once() -> None:

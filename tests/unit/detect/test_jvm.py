@@ -36,7 +36,11 @@ def container(*args: str, **env: str) -> Container:
         ),
         (
             container("-XX:MaxRAMFraction=2"),
-            Heap(flag="-XX:MaxRAMFraction=2", bytes=256 * MI, words="-XX:MaxRAMFraction=2 (256 Mi) beside a limit of 512 Mi"),
+            Heap(
+                flag="-XX:MaxRAMFraction=2",
+                bytes=256 * MI,
+                words="-XX:MaxRAMFraction=2 (256 Mi) beside a limit of 512 Mi",
+            ),
         ),
         (
             container("-XX:MaxRAM=1g"),

@@ -25,7 +25,8 @@ TEXTS: list[tuple[str, str, dict[str, str]]] = [
         f"0/5 nodes are available: 2 Insufficient cpu, 3 Insufficient memory, 4 Insufficient ephemeral-storage. {NONE}",
         "resources",
         {
-            "resources": "2 nodes: insufficient cpu; 3 nodes: insufficient memory; 4 nodes: insufficient ephemeral-storage"
+            "resources": "2 nodes: insufficient cpu; 3 nodes: insufficient memory; "
+            "4 nodes: insufficient ephemeral-storage"
         },
     ),
     (

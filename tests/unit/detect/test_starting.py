@@ -55,7 +55,7 @@ TEXTS: list[tuple[str, str, int | None, str]] = [
         None,
         "run_as_non_root",
     ),
-    (CONFIG, "container's runAsUser breaks non-root policy (pod: p, container: c): runAsNonRoot", None, "run_as_non_root"),
+    (CONFIG, "container's runAsUser breaks non-root policy: runAsNonRoot", None, "run_as_non_root"),
     ("VerifyNonRootError", "", None, "run_as_non_root"),
     (CONFIG, "failed to sync configmap cache: timed out waiting for the condition", None, "timeout"),
     (
@@ -87,7 +87,7 @@ TEXTS: list[tuple[str, str, int | None, str]] = [
     (START, f"{RUNC}error during container init: error running prestart hook #0: exit status 1", 128, "runtime"),
     (
         START,
-        f'{RUNC}error during container init: error mounting "/var/lib/kubelet/pods/u/volume-subpaths/c/app/0" to rootfs '
+        f'{RUNC}error during container init: error mounting "/var/lib/kubelet/pods/u/volume-subpaths/c/0" to rootfs '
         'at "/etc/nginx.conf": mount src=/x, dst=/etc/nginx.conf: not a directory: unknown: Are you trying to mount a '
         "directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type",
         128,
@@ -97,11 +97,24 @@ TEXTS: list[tuple[str, str, int | None, str]] = [
     (CREATE, "relabel failed /var/lib/kubelet/pods/u/volumes/x: lsetxattr /x: operation not supported", None, "volume"),
     (CREATE, "Error response from daemon: error while creating mount source path '/data': mkdir /data: read-only", None,
      "volume"),
-    (START, f'{RUNC}error during container init: error mounting "proc" to rootfs at "/proc": not permitted', 128, "runtime"),
+    (START, f'{RUNC}error during container init: error mounting "proc" to rootfs: not permitted', 128, "runtime"),
     (
         CREATE,
         "Error response from daemon: error creating overlay mount to /var/lib/docker/overlay2/119/merged: invalid "
         "argument",
+        None,
+        "runtime",
+    ),
+    (
+        START,
+        f'{RUNC}error during container init: error mounting "/var/lib/kubelet/pods/u/etc-hosts" to rootfs at '
+        '"/etc/hosts": create mount destination for /etc/hosts mount: mkdirat /run/containerd/x: read-only file system',
+        128,
+        "runtime",
+    ),
+    (
+        CREATE,
+        "relabel failed /var/lib/kubelet/pods/u/etc-hosts: lsetxattr /x/etc-hosts: invalid argument",
         None,
         "runtime",
     ),

@@ -108,6 +108,28 @@ def test_dropping_what_is_not_there_is_no_change() -> None:
     assert overlay.changed == {}
 
 
+class Bag(msgspec.Struct, frozen=True):
+    holds: frozenset[str]
+
+
+@given(st.lists(st.tuples(KEYS, st.one_of(st.none(), st.frozensets(st.sampled_from("xyz")))), max_size=30))
+def test_a_row_with_several_values_is_found_under_each_of_them(steps: list[tuple[str, frozenset[str] | None]]) -> None:
+    bags: Table[str, Bag] = Table({"holds": lambda bag: bag.holds})
+    model: dict[str, Bag] = {}
+    for key, holds in steps:
+        if holds is None:
+            bags.drop(key)
+            model.pop(key, None)
+        else:
+            bags.put(key, Bag(holds))
+            model[key] = Bag(holds)
+    for value in "xyz":
+        assert set(bags.keys_by("holds", value)) == {key for key, bag in model.items() if value in bag.holds}
+    for key in list(model):
+        bags.drop(key)
+    assert not any(bags.keys_by("holds", value) for value in "xyz")
+
+
 def test_putting_the_very_same_row_is_no_change() -> None:
     base = table()
     row = Thing("red", None)

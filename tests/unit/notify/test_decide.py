@@ -21,7 +21,9 @@ def key(name: str) -> AlertKey:
     return AlertKey(alertname=name)
 
 
-def one(name: str, *, ended: bool = False, members: int = 1, held: HoldReason | None = None) -> Candidate:
+def one(
+    name: str, *, ended: bool = False, members: int = 1, held: HoldReason | None = None, unseen: bool = False
+) -> Candidate:
     alert = Alert(
         key=key(name),
         workload=Workload("shop", "Deployment", "web"),
@@ -34,6 +36,7 @@ def one(name: str, *, ended: bool = False, members: int = 1, held: HoldReason | 
         ends_at=time(60) if ended else None,
         end_reason=EndReason.RECOVERED if ended else None,
         lead=CrashLooping(since=START),
+        unseen_since=time(30) if unseen else None,
     )
     return Candidate(alert=alert, members=members, pods=20, held=held)
 
@@ -121,6 +124,29 @@ def test_what_only_a_summary_told_is_not_repeated() -> None:
 def test_what_was_refused_after_it_had_arrived_once_is_told_again() -> None:
     assert plan(one("a"), known=told("a", lost=True), last=0).reason is SendReason.REPEAT
     assert plan(one("a", held=HoldReason.INHIBITED), known=told("a", lost=True), last=0).reason is None
+
+
+def test_what_is_not_seen_is_not_repeated_and_its_end_is_told() -> None:
+    """Rows 49 and 75 of the behaviours."""
+    answer = plan(one("a", unseen=True), known=told("a"), last=0, now=99999)
+    assert answer == Plan(reason=None, held=((key("a"), HoldReason.UNSEEN),))
+    assert plan(one("a", ended=True, unseen=True), known=told("a"), last=0).ended == (key("a"),)
+
+
+def test_a_group_repeats_only_those_of_its_alerts_that_are_seen() -> None:
+    answer = plan(one("a", unseen=True), one("b"), known=told("a", "b"), last=0, now=3600)
+    assert answer == Plan(reason=SendReason.REPEAT, firing=(key("b"),), held=((key("a"), HoldReason.UNSEEN),))
+
+
+def test_what_is_not_seen_stands_beside_what_is_new() -> None:
+    answer = plan(one("a", unseen=True), one("b"), known=told("a"), last=0)
+    assert (answer.reason, answer.firing) == (SendReason.NEW_ALERTS, (key("a"), key("b")))
+    assert plan(one("a", unseen=True)).reason is SendReason.FIRST
+
+
+def test_what_was_refused_is_told_again_though_it_is_not_seen() -> None:
+    answer = plan(one("a", unseen=True), known=told("a", lost=True), last=0)
+    assert (answer.reason, answer.firing) == (SendReason.REPEAT, (key("a"),))
 
 
 def test_an_empty_group_says_nothing() -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.model.observations import EventType
+from watcher.model.observations import EventType, Scope
 from watcher.source.decode import (
-    BROKEN,
     DECODERS,
     Bookmark,
     Change,
@@ -22,7 +22,7 @@ from watcher.source.decode import (
     decode_status,
 )
 from watcher.source.errors import Status, Undecodable
-from watcher.source.kinds import KINDS, newest_time
+from watcher.source.kinds import KINDS, newest_time, object_of
 from watcher.source.narrow import LAST_APPLIED
 
 decode_page = DECODERS["Pod"].page
@@ -132,6 +132,149 @@ def test_the_manifest_that_was_applied_last_is_never_kept() -> None:
 def test_environment_values_are_never_kept() -> None:
     item = pod() | {"spec": {"containers": [{"name": "app", "env": [{"name": "PASSWORD", "value": "s3cret"}]}]}}
     assert b"s3cret" not in msgspec.json.encode(decode_pod(json.dumps(item).encode()))
+
+
+def container(**fields: object) -> dict[str, Any]:
+    """What is kept of a container of a pod, as a recording would hold it."""
+    mine = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data-0"}}]}
+    item = pod() | {"spec": mine | {"containers": [{"name": "app", **fields}], "initContainers": [fields]}}
+    kept = json.loads(msgspec.json.encode(decode_pod(json.dumps(item).encode())))
+    first = kept["spec"]["initContainers"][0]
+    assert {key: value for key, value in kept["spec"]["containers"][0].items() if key != "name"} == first
+    return dict(first)
+
+
+HEAP_FLAGS = {
+    "in the arguments": ({"args": ["-Xmx512m", "-jar", "app.jar"]}, {"args": ["-Xmx512m"]}),
+    "in a shell's command": (
+        {"command": ["sh", "-c", 'exec java -Xms256M "-Xmx1g" -Dpassword=s3cret -jar app.jar']},
+        {"command": ["-Xms256M", "-Xmx1g"]},
+    ),
+    "as percentages": (
+        {"args": ["-XX:MaxRAMPercentage=75.0", "-XX:InitialRAMPercentage=50", "-XX:MaxRAM=2g", "-XX:+UseG1GC"]},
+        {"args": ["-XX:MaxRAMPercentage=75.0", "-XX:InitialRAMPercentage=50", "-XX:MaxRAM=2g"]},
+    ),
+    "in variables of a JVM": (
+        {
+            "env": [
+                {"name": "JAVA_TOOL_OPTIONS", "value": "-Xmx3g -Dtoken=s3cret"},
+                {"name": "my_java_opts", "value": "-Xms1g"},
+                {"name": "_JAVA_OPTIONS", "value": "-Dtoken=s3cret"},
+                {"name": "JAVA_HOME", "value": "-Xmx9g"},
+                {"name": "PASSWORD", "value": "-Xmx9g"},
+            ]
+        },
+        {"env": [{"name": "JAVA_TOOL_OPTIONS", "value": "-Xmx3g"}, {"name": "my_java_opts", "value": "-Xms1g"}]},
+    ),
+    "variables from elsewhere": (
+        {"env": [{"name": "JAVA_OPTS", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}]},
+        {},
+    ),
+    "no number": ({"args": ["-Xmx$(HEAP)", "-Xmx512mb", "-Xmxs3cret", "--x-Xmx1g"]}, {}),
+    "nothing at all": ({"args": None, "command": None, "env": None}, {}),
+}
+
+
+@pytest.mark.parametrize(("given", "kept"), HEAP_FLAGS.values(), ids=HEAP_FLAGS.keys())
+def test_of_commands_arguments_and_variables_only_heap_flags_are_kept(
+    given: dict[str, object], kept: dict[str, object]
+) -> None:
+    assert container(**given) == kept
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_whatever_survives_of_a_variable_is_heap_flags(name: str, value: str) -> None:
+    kept = container(env=[{"name": f"JAVA{name}OPT", "value": f"-Xmx1g {value}"}], args=[value])
+    words = [word for variable in kept.get("env", ()) for word in variable["value"].split()]
+    for word in (*words, *kept.get("args", ())):
+        assert word.startswith(("-Xm", "-XX:"))
+        assert word[-1] in "0123456789kKmMgGtT"
+
+
+def test_of_mounts_and_devices_only_claims_are_kept() -> None:
+    mounts = [{"name": "data", "mountPath": "/data"}, {"name": "token", "mountPath": "/var/run"}]
+    assert container(volumeMounts=mounts, volumeDevices=mounts) == {
+        "volumeMounts": [{"name": "data"}],
+        "volumeDevices": [{"name": "data"}],
+    }
+    assert container(volumeMounts=mounts[1:], volumeDevices=None) == {}
+
+
+def test_of_volumes_only_claims_are_kept() -> None:
+    volumes = [
+        {"name": "config", "configMap": {"name": "c"}},
+        {"name": "scratch", "ephemeral": {"volumeClaimTemplate": {"spec": {}}}},
+        {"name": "data", "persistentVolumeClaim": {"claimName": "data-0"}},
+    ]
+    spec = decode_pod(json.dumps(pod() | {"spec": {"volumes": volumes}}).encode()).spec
+    assert [volume.name for volume in spec.volumes or ()] == ["scratch", "data"]
+    spec = decode_pod(json.dumps(pod() | {"spec": {"volumes": volumes[:1]}}).encode()).spec
+    assert spec.volumes is None
+
+
+def test_narrowing_again_changes_nothing() -> None:
+    path = FIXTURES / "pod_oomkilled_both_states_containerd.json"
+    once = msgspec.json.encode(decode_pod(path.read_bytes()))
+    assert msgspec.json.encode(decode_pod(once)) == once
+
+
+def test_odd_fields_of_a_large_pod_are_read() -> None:
+    item = pod(annotations={"padding": "x" * 45_000}) | {
+        "spec": {
+            "volumes": None,
+            "containers": [
+                {
+                    "name": "app",
+                    "args": None,
+                    "env": [{"name": "A"}, {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+                    "resources": {"limits": {"cpu": 2, "memory": 1.5e9}, "requests": None},
+                    "volumeMounts": None,
+                }
+            ],
+        }
+    }
+    spec = decode_pod(json.dumps(item).encode()).spec
+    assert (spec.containers or [])[0].env is None
+
+
+# ---- the other kinds ----
+
+OTHERS = ["PersistentVolumeClaim", "Node", "Namespace", "Event"]
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_each_kind_is_read_from_lists_and_watches_and_becomes_its_input(kind: str) -> None:
+    decoder, item = DECODERS[kind], {"metadata": {"name": "it", "annotations": {LAST_APPLIED: "s3cret"}}}
+    listed = decoder.page(json.dumps({"metadata": {"resourceVersion": "5"}, "items": [item, 7]}).encode())
+    change = decoder.line(line("MODIFIED", item))
+    assert isinstance(change, Change)
+    assert [change.object] == listed.objects
+    assert type(change.object).__name__ == kind
+    assert change.object.metadata.annotations == {}
+    assert [skipped.reason for skipped in listed.skipped] == ["bad_object"]
+    seen = KINDS[kind].seen(datetime(2026, 11, 20, tzinfo=UTC), EventType.ADDED, Scope(kind=kind), change.object)
+    assert object_of(seen) is change.object
+
+
+@pytest.mark.parametrize(("item", "named"), [({"metadata": {"name": "a"}, "spec": 3}, True), ({"spec": 3}, False)])
+def test_a_bad_item_that_has_a_name_is_told_from_what_is_no_object(item: object, named: bool) -> None:
+    page = decode_page(json.dumps({"metadata": {}, "items": [item]}).encode())
+    assert [skipped.named for skipped in page.skipped] == [named]
+
+
+def test_times_with_microseconds_and_null_ones_of_events_are_read() -> None:
+    item = {
+        "metadata": {"name": "e", "creationTimestamp": "2026-11-20T10:00:00Z"},
+        "involvedObject": {"kind": "Node", "name": "n1"},
+        "eventTime": "2026-11-20T10:00:01.123456Z",
+        "firstTimestamp": None,
+        "lastTimestamp": None,
+        "count": None,
+        "series": {"count": 4, "lastObservedTime": "2026-11-20T10:00:09.000001Z"},
+    }
+    change = DECODERS["Event"].line(line("ADDED", item))
+    assert isinstance(change, Change)
+    assert newest_time(change.object) == datetime(2026, 11, 20, 10, 0, 9, 1, tzinfo=UTC)
 
 
 def test_equal_pods_share_their_texts() -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from watcher.model.observations import Input, Listing, PodSeen, Synced
+from watcher.model.observations import Input, Listing, Scope, Seen, Synced
+from watcher.source.kinds import object_of
 from watcher.source.reading import read
 from watcher.source.readstate import ReadReport, RecordingError
 
@@ -26,8 +27,8 @@ def words(observations: list[Input]) -> list[str]:
 
 def _word(observation: Input) -> str:
     match observation:
-        case PodSeen(event=event, pod=pod):
-            return f"{event} {pod.metadata.name}"
+        case Seen(event=event):
+            return f"{event} {object_of(observation).metadata.name}"
         case Synced(complete=complete):
             return "SYNCED" if complete else "SYNCED?"
     return type(observation).__name__.upper()
@@ -135,7 +136,7 @@ def test_a_watch_without_event_types_tells_new_pods_from_changed_ones(printed: P
 def test_other_kinds_are_skipped_and_counted_and_break_no_leading_run(printed: Printed) -> None:
     path = printed(
         event("ADDED", pod("web-1")),
-        event("ADDED", {"kind": "Node", "metadata": {"name": "n1"}}),
+        event("ADDED", {"kind": "Service", "metadata": {"name": "web"}}),
         event("BOOKMARK", {"kind": "Pod", "metadata": {"resourceVersion": "7"}}),
         event("ADDED", pod("web-2")),
         event("ERROR", {"kind": "Status", "code": 410}),
@@ -145,20 +146,80 @@ def test_other_kinds_are_skipped_and_counted_and_break_no_leading_run(printed: P
     assert words(list(read([path], report=report))) == [
         *("LISTING", "LISTED web-1", "LISTED web-2", "SYNCED?", "MODIFIED web-1")
     ]
-    assert report.skipped == {"Node": 1, "BOOKMARK event": 1, "Status": 1}
+    assert report.skipped == {"Service": 1, "BOOKMARK event": 1, "Status": 1}
 
 
-def test_a_mixed_list_gives_its_pods(printed: Printed) -> None:
+def thing(kind: str, name: str, **more: object) -> dict[str, object]:
+    return {"kind": kind, "metadata": {"name": name, "creationTimestamp": "2026-11-20T10:02:00Z"}, **more}
+
+
+def scopes(observations: list[Input]) -> list[str]:
+    """The kinds of the lists that are complete or not, in order."""
+    return [observation.scope.kind for observation in observations if isinstance(observation, Synced)]
+
+
+def test_a_mixed_list_is_a_list_of_each_kind_that_is_watched(printed: Printed) -> None:
     report = ReadReport()
-    path = printed({"kind": "List", "items": [{"kind": "Service"}, pod("web-1"), {"kind": "Node"}]})
-    assert words(list(read([path], report=report))) == ["LISTING", "LISTED web-1", "SYNCED?"]
-    assert report.skipped == {"Service": 1, "Node": 1}
+    items = [
+        {"kind": "Service"},
+        pod("web-1", 1),
+        thing("Node", "node-1"),
+        {"kind": "Deployment"},
+        thing("PersistentVolumeClaim", "data"),
+        thing("Namespace", "shop"),
+    ]
+    observations = list(read([printed({"kind": "List", "items": items})], report=report))
+    assert words(observations) == [
+        *["LISTING"] * 4,
+        *("LISTED web-1", "LISTED node-1", "LISTED data", "LISTED shop"),
+        *["SYNCED?"] * 4,
+    ]
+    assert scopes(observations) == ["Namespace", "Node", "PersistentVolumeClaim", "Pod"]
+    assert {observation.at for observation in observations} == {at(2)}
+    assert report.skipped == {"Service": 1, "Deployment": 1}
 
 
-def test_an_empty_list_of_pods_is_a_list_and_one_of_nodes_is_none(printed: Printed) -> None:
-    assert words(list(read([printed({"kind": "List", "items": []})], complete=True))) == ["LISTING", "SYNCED"]
-    assert words(list(read([printed({"kind": "NodeList", "items": []})]))) == []
-    assert words(list(read([printed({"kind": "List", "items": [{"kind": "Node"}]})]))) == []
+def test_of_events_only_warnings_that_are_not_about_pods_are_read(printed: Printed) -> None:
+    report = ReadReport()
+    items = [
+        thing("Event", "oom", type="Warning", involvedObject={"kind": "Node", "name": "node-1"}),
+        thing("Event", "backoff", type="Warning", involvedObject={"kind": "Pod", "name": "web-1"}),
+        thing("Event", "ready", type="Normal", involvedObject={"kind": "Node", "name": "node-1"}),
+    ]
+    observations = list(read([printed({"kind": "List", "items": items})], report=report))
+    assert words(observations) == ["LISTING", "LISTED oom", "SYNCED?"]
+    assert report.skipped == {"Event that is no warning, or about a pod": 2}
+
+
+def test_a_watch_of_nodes_begins_with_them_as_a_list(printed: Printed) -> None:
+    path = printed(
+        event("ADDED", thing("Node", "node-1")),
+        event("ADDED", thing("Node", "node-2")),
+        event("MODIFIED", thing("Node", "node-1")),
+    )
+    assert words(list(read([path]))) == [*("LISTING", "LISTED node-1", "LISTED node-2", "SYNCED?", "MODIFIED node-1")]
+
+
+EMPTY = {
+    "kubectl's own": ("List", [Scope(kind="Pod")]),
+    "nodes": ("NodeList", [Scope(kind="Node")]),
+    "claims": ("PersistentVolumeClaimList", [Scope(kind="PersistentVolumeClaim")]),
+    "services": ("ServiceList", []),
+}
+
+
+@pytest.mark.parametrize(("kind", "listed"), EMPTY.values(), ids=EMPTY.keys())
+def test_an_empty_list_of_a_kind_that_is_watched_is_a_list(tmp_path: Path, kind: str, listed: list[Scope]) -> None:
+    path = tmp_path / "empty.json"
+    path.write_text(json.dumps({"kind": kind, "items": []}))
+    observations = list(read([path], complete=True))
+    assert [item.scope for item in observations if isinstance(item, Listing)] == listed
+    assert [item.scope for item in observations if isinstance(item, Synced) and item.complete] == listed
+    assert len(observations) == 2 * len(listed)
+
+
+def test_a_list_without_anything_that_is_watched_closes_nothing(printed: Printed) -> None:
+    assert list(read([printed({"kind": "List", "items": [{"kind": "Service"}]})], complete=True)) == []
 
 
 def test_what_is_compressed_is_read_too(tmp_path: Path) -> None:
@@ -241,21 +302,43 @@ def test_real_lists_are_read(name: str, pods: int) -> None:
     assert [word.split()[0] for word in words(observations)] == ["LISTING", *["LISTED"] * pods, "SYNCED?"]
 
 
-@pytest.mark.parametrize("name", ["nodes_mixed.json", "events_k3s_default.json", "seq_job_running.json"])
-def test_real_files_without_pods_give_nothing_and_a_count(name: str) -> None:
+@pytest.mark.parametrize("name", ["events_k3s_default.json", "seq_job_running.json"])
+def test_real_files_without_what_is_watched_give_nothing_and_a_count(name: str) -> None:
     report = ReadReport()
     assert list(read([FIXTURES / name], report=report)) == []
     assert sum(report.skipped.values()) > 1
 
 
+def test_real_nodes_are_read() -> None:
+    observations = list(read([FIXTURES / "nodes_mixed.json"]))
+    assert scopes(observations) == ["Node"]
+    assert sum(isinstance(observation, Seen) for observation in observations) > 1
+
+
+KINDS_BY_NAME = {
+    "pod": "Pod",
+    "seq_pod": "Pod",
+    "kubelet_pods": "Pod",
+    "api_podlist": "Pod",
+    "node": "Node",
+    "api_watch_node": "Node",
+    "pvc": "PersistentVolumeClaim",
+    "events_imagepull": "Event",
+}
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the collection of fixtures is not part of a checkout")
-def test_every_file_of_the_collection_that_holds_pods_is_read() -> None:
+def test_every_file_of_the_collection_is_read_for_what_its_name_says() -> None:
     without: Counter[str] = Counter()
     for path in sorted(SHARED.iterdir()):
-        if path.name.startswith(("pod", "seq_pod", "kubelet_pods", "api_podlist")):
-            observations = list(read([path]))
-            assert observations == sorted(observations, key=lambda observation: observation.at)
-            assert any(isinstance(observation, PodSeen) for observation in observations), path.name
-        elif path.suffix in (".json", ".yaml"):
-            without[path.name] = len(list(read([path])))
+        if path.suffix not in (".json", ".yaml"):
+            continue
+        observations = list(read([path]))
+        assert observations == sorted(observations, key=lambda observation: observation.at)
+        kinds = {item.scope.kind for item in observations if isinstance(item, Seen)}
+        expected = [kind for begin, kind in KINDS_BY_NAME.items() if path.name.startswith(begin)]
+        if expected:
+            assert kinds == {expected[0]}, path.name
+        else:
+            without[path.name] = len(kinds - {"Event"})
     assert set(without.values()) <= {0}

@@ -13,18 +13,38 @@ import pytest
 from watcher.model.delivery import Delivered, GiveUp, TryLater
 from watcher.model.evidence import Evidence
 from watcher.model.identity import AlertKey
-from watcher.model.kube import ObjectMeta, Pod
+from watcher.model.kube import (
+    ClaimStatus,
+    Condition,
+    Event,
+    EventSeries,
+    Namespace,
+    Node,
+    NodeStatus,
+    ObjectMeta,
+    ObjectReference,
+    PersistentVolumeClaim,
+    Pod,
+)
+from watcher.model.kubelet import FsStats, NodeStats, PodReference, PodStats, PvcReference, Summary, VolumeStats
 from watcher.model.observations import (
+    ClaimSeen,
+    ClockJumped,
     DeliveryDone,
     Ended,
+    EventSeen,
     EventType,
     EvidenceArrived,
     Forbidden,
     Input,
     Listing,
+    NamespaceSeen,
+    NodeSeen,
     PodSeen,
     Scope,
     Started,
+    StatsSampled,
+    StreamHealth,
     Synced,
 )
 from watcher.source.reading import read
@@ -70,6 +90,54 @@ EVERYTHING: list[Input] = [
 ]
 
 
+def others(seconds: float, event: EventType, namespace: str = "") -> list[Input]:
+    """One input of each kind but pods."""
+    time, meta = at(seconds), ObjectMeta(name="it", namespace="shop", uid="u", labels={"a": "b"}, resource_version="7")
+    claims, events = (Scope(kind=kind, namespace=namespace) for kind in ("PersistentVolumeClaim", "Event"))
+    claim = PersistentVolumeClaim(metadata=meta, status=ClaimStatus(phase="Bound", capacity={"storage": "1Gi"}))
+    node = Node(metadata=meta, status=NodeStatus(conditions=[Condition(type="Ready", last_transition_time=T0)]))
+    about = Event(
+        metadata=meta,
+        involved_object=ObjectReference(kind="Node", name="n1"),
+        reason="SystemOOM",
+        series=EventSeries(count=3, last_observed_time=T0),
+    )
+    return [
+        ClaimSeen(at=time, event=event, scope=claims, claim=claim),
+        NodeSeen(at=time, event=event, scope=Scope(kind="Node"), node=node),
+        NamespaceSeen(at=time, event=event, scope=Scope(kind="Namespace"), namespace=Namespace(metadata=meta)),
+        EventSeen(at=time, event=event, scope=events, about=about),
+    ]
+
+
+KINDS = ("Pod", "PersistentVolumeClaim", "Node", "Namespace", "Event")
+SUMMARY = Summary(
+    node=NodeStats(node_name="n1", fs=FsStats(time=T0, available_bytes=0, capacity_bytes=10)),
+    pods=[
+        PodStats(
+            pod_ref=PodReference(name="web-1", namespace="shop", uid="u"),
+            volume=[VolumeStats(name="data", time=T0, used_bytes=7, pvc_ref=PvcReference(name="d", namespace="shop"))],
+        )
+    ],
+)
+OF_ALL_KINDS: list[Input] = [
+    Started(at=at(0), scopes=tuple(Scope(kind=kind) for kind in KINDS)),
+    *(Listing(at=at(1), scope=Scope(kind=kind)) for kind in KINDS),
+    *others(2, EventType.LISTED),
+    *(Synced(at=at(3), scope=Scope(kind=kind)) for kind in KINDS),
+    *(Synced(at=at(3), scope=Scope(kind=kind, namespace="shop"), complete=False) for kind in KINDS[:2]),
+    *(Forbidden(at=at(4), scope=Scope(kind=kind, namespace="shop"), message="no") for kind in KINDS),
+    *others(5, EventType.ADDED, "shop"),
+    *others(6, EventType.MODIFIED),
+    *others(7, EventType.DELETED),
+    StatsSampled(at=at(8), node="n1", summary=SUMMARY),
+    StatsSampled(at=at(8), node="n2", summary=Summary()),
+    StreamHealth(at=at(9), scope=Scope(kind="Node"), stale_since=at(1), reason="nothing was heard of it"),
+    StreamHealth(at=at(9), scope=Scope(kind="Event", namespace="shop")),
+    ClockJumped(at=at(100), since=at(9)),
+]
+
+
 @pytest.fixture(params=["night.jsonl", "night.jsonl.gz"], ids=["plain", "gz"])
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / str(request.param)
@@ -86,6 +154,31 @@ def test_every_input_comes_back_as_it_was(path: Path) -> None:
     report = ReadReport()
     assert list(read([path], report=report)) == EVERYTHING
     assert (dict(report.skipped), report.warnings) == ({}, [])
+
+
+def test_every_input_of_the_other_kinds_comes_back_as_it_was(path: Path) -> None:
+    with RecordingWriter(path, cluster="prod") as writer:
+        writer.write(OF_ALL_KINDS)
+    report = ReadReport()
+    assert list(read([path], report=report)) == OF_ALL_KINDS
+    assert (dict(report.skipped), report.warnings) == ({}, [])
+
+
+def test_the_lines_of_samples_streams_and_jumps_have_the_documented_shape(path: Path) -> None:
+    with RecordingWriter(path) as writer:
+        writer.write(OF_ALL_KINDS)
+    lines = {(line.get("kind"), line.get("event")): line for line in map(json.loads, content(path)[1:])}
+    assert lines["StatsSummary", "SAMPLED"]["node"] == "n2"
+    assert lines["Stream", "STALE"] == {
+        "at": "2026-11-20T10:00:09.123456Z",
+        "kind": "Stream",
+        "event": "STALE",
+        "scope": {"kind": "Node", "namespace": ""},
+        "object": {"since": "2026-11-20T10:00:01.123456Z", "reason": "nothing was heard of it"},
+    }
+    assert lines["Downtime", "JUMPED"]["object"] == {"since": "2026-11-20T10:00:09.123456Z"}
+    assert lines["PersistentVolumeClaim", "ADDED"]["scope"] == {"namespace": "shop"}
+    assert "scope" not in lines["Node", "ADDED"]
 
 
 def test_the_lines_have_the_documented_shape(path: Path) -> None:
@@ -200,16 +293,78 @@ def test_kinds_of_later_versions_are_skipped_and_counted(tmp_path: Path) -> None
     path = lines(
         tmp_path / "r.jsonl",
         HEADER,
-        row("SAMPLED", kind="StatsSummary", node="n1", object={"node": {}}),
-        row("ADDED", kind="Node", object={}),
+        row("ADDED", kind="Job", object={}),
         row("POSTED", kind="Alert", object=[{"labels": {}}]),
-        row("ADDED", kind="Node", object={}),
+        row("ADDED", kind="Job", object={}),
         row("SHRUNK", object=thing("web-1")),
+        row("DRAINED", kind="Node", object=thing("n1")),
+        row("GUESSED", kind="StatsSummary", node="n1", object={}),
+        row("PAUSED", kind="Downtime"),
+        row("STALE", kind="Stream", scope={"kind": "Job"}, object={"since": "2026-11-20T10:00:00Z"}),
         row("ADDED", object=thing("web-1")),
     )
     report = ReadReport()
     assert [type(item) for item in read([path], report=report)] == [PodSeen]
-    assert report.skipped == {"StatsSummary": 1, "Node": 2, "Alert": 1, "Pod SHRUNK": 1}
+    assert report.skipped == {
+        **{"Job": 2, "Alert": 1, "Pod SHRUNK": 1, "Node DRAINED": 1},
+        **{"StatsSummary GUESSED": 1, "Downtime PAUSED": 1, "Stream STALE": 1},
+    }
+
+
+def test_nothing_waits_for_the_list_of_a_kind_that_is_not_read(tmp_path: Path) -> None:
+    scopes = [{"kind": "Pod"}, {"kind": "Job", "namespace": "shop"}]
+    path = lines(tmp_path / "r.jsonl", HEADER, row("STARTED", kind="Downtime", object={"scopes": scopes}))
+    assert [item.scopes for item in read([path]) if isinstance(item, Started)] == [(CLUSTER,)]
+
+
+def test_whole_objects_as_kubectl_prints_them_are_read_and_narrowed(tmp_path: Path) -> None:
+    wide = {
+        "metadata": {
+            "name": "n1",
+            "managedFields": [{"manager": "kubelet"}],
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "s3cret", "team": "infra"},
+        },
+        "spec": {"podCIDR": "10.0.0.0/24"},
+        "status": {"images": [{"names": ["a"]}], "conditions": [{"type": "Ready", "status": "False"}]},
+    }
+    sample = {
+        "node": {"nodeName": "n1", "cpu": {}},
+        "pods": [
+            {"podRef": {"name": "a"}, "volume": [{"name": "token"}, {"name": "d", "pvcRef": {"name": "d"}}]},
+            {"podRef": {"name": "b"}, "volume": [{"name": "token"}]},
+        ],
+    }
+    path = lines(
+        tmp_path / "r.jsonl",
+        HEADER,
+        row("ADDED", kind="Node", object=wide),
+        row("SAMPLED", kind="StatsSummary", object=sample),
+    )
+    node, sampled = read([path])
+    assert isinstance(node, NodeSeen)
+    assert isinstance(sampled, StatsSampled)
+    assert node.node.metadata.annotations == {"team": "infra"}
+    assert sampled.node == "n1"
+    assert [(pod.pod_ref.name, [one.name for one in pod.volume or ()]) for pod in sampled.summary.pods or ()] == [
+        ("a", ["d"])
+    ]
+
+
+def test_a_sample_without_a_time_is_of_when_it_was_measured(tmp_path: Path) -> None:
+    sample = {"node": {"fs": {"time": "2026-11-20T10:00:07Z"}}, "pods": []}
+    path = lines(tmp_path / "r.jsonl", {"kind": "StatsSummary", "event": "SAMPLED", "node": "n1", "object": sample})
+    assert [item.at for item in read([path])] == [datetime(2026, 11, 20, 10, 0, 7, tzinfo=UTC)]
+
+
+def test_claims_of_a_namespace_that_is_listed_by_itself_belong_to_that_scope_and_pods_do_not(tmp_path: Path) -> None:
+    path = lines(
+        tmp_path / "r.jsonl",
+        row("SYNCED", kind="PersistentVolumeClaim", scope={"namespace": "shop"}),
+        row("ADDED", kind="PersistentVolumeClaim", object=thing("data")),
+        row("ADDED", object=thing("web-1")),
+    )
+    of_shop = Scope(kind="PersistentVolumeClaim", namespace="shop")
+    assert [getattr(item, "scope", None) for item in read([path])] == [of_shop, of_shop, CLUSTER]
 
 
 def test_a_line_without_a_time_is_seen_at_the_newest_time_inside_and_never_goes_back(tmp_path: Path) -> None:
@@ -271,6 +426,10 @@ BROKEN = {
     "an object of another shape": (row("ADDED", object={"metadata": []}), r"r.jsonl:2: .*`\$\.object\.metadata`"),
     "a time without a zone": ({"at": "2026-11-20T10:00:00", "kind": "Pod", "event": "SYNCED"}, "r.jsonl:2: .*timezone"),
     "evidence without an object": (row("FETCHED", kind="Evidence"), "r.jsonl:2: .*object"),
+    "a jump from nowhere": (row("JUMPED", kind="Downtime"), "r.jsonl:2: JUMPED without `since`"),
+    "staleness since never": (
+        row("STALE", kind="Stream", scope={"kind": "Pod"}), "r.jsonl:2: STALE without `since`"),
+    "a node of another shape": (row("ADDED", kind="Node", object={"status": []}), r"r.jsonl:2: .*`\$\.object\.status`"),
     "a newer format": ({"recording": 2}, "r.jsonl:2: a newer Watcher wrote this recording"),
     "a time inside without a zone": (
         {"kind": "Pod", "event": "ADDED", "object": {
