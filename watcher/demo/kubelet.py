@@ -3,8 +3,8 @@
 A summary is made when it is asked for, from the pods that run on the node and from how full each claim is said to be at
 that time; the list also has volumes without a claim, and its times lag behind, as real ones do. Each node has a
 listener of its own on loopback (up to 32; further nodes share the first), named in the Node object's
-daemonEndpoints. Real kubelets speak TLS; these do not. Faults with the resource `stats` (and a node's name as their
-namespace) act on these ports.
+daemonEndpoints. Real kubelets speak TLS; these do where they are given a certificate. Faults with the resource `stats`
+(and a node's name as their namespace) act on these ports.
 """
 
 from __future__ import annotations

@@ -334,7 +334,8 @@ def _order(document: Document, path: Path, shape: CaseShape) -> Iterator[Problem
     there: set[Target] = set()
     for index, each in enumerate(shape.observations):
         here = (*path, "observations", index)
-        if each.first_sight and (not listing or each.deleted or each.sample or each.stream):
+        is_object = not each.deleted and each.sample is None and each.stream is None
+        if each.first_sight and not (listing and is_object):
             yield document.problem((*here, "first_sight"), "what is there at first sight comes first, and is there")
         listing = listing and each.first_sight
         gone = Target.of(each.deleted) if each.deleted else None

@@ -151,7 +151,7 @@ class KubeletSampler:
         name = node.metadata.name
         if self._listed is not None:
             self._listed.add(name)
-        address = _address(node)
+        address = address_of(node)
         target = self._targets.get(name)
         if target is not None:
             target.address = address
@@ -167,7 +167,7 @@ class KubeletSampler:
     def _plan(self, name: str, now: float, intervals: int = 1) -> None:
         """At the node's own place in the next interval (or a later one)."""
         target = self._targets[name]
-        phase = zlib.crc32(name.encode()) / 2**32 * self._interval
+        phase = place(name) * self._interval
         rounds = (now - phase) // self._interval + intervals
         target.due = phase + rounds * self._interval + self._rng.uniform(0.0, JITTER * self._interval)
         heapq.heappush(self._queue, (target.due, name))
@@ -330,6 +330,11 @@ class KubeletSampler:
                 log.info("no kubelet fails so any more", extra={"event": "kubelet.works", "reason": kind})
 
 
+def place(name: str) -> float:
+    """A node's place in the interval, from 0 to 1: the same in every process, and spread evenly."""
+    return zlib.crc32(name.encode()) / 2**32
+
+
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     """The body, or as much of it as shows that it is too large."""
     parts: list[bytes] = []
@@ -340,7 +345,7 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(parts)
 
 
-def _address(node: Node) -> str:
+def address_of(node: Node) -> str:
     """host:port of its kubelet; empty where the node tells no address."""
     by_type = {address.type: address.address for address in reversed(node.status.addresses or ())}
     host = by_type.get("InternalIP") or by_type.get("Hostname") or ""

@@ -161,6 +161,10 @@ class Cluster(RuleBasedStateMachine):
         await self.world.store.release_all()
         await self.world.start()
 
+    @rule(answers=st.booleans())
+    def the_database_stops_or_answers(self, answers: bool) -> None:
+        (self.world.store.gate.set if answers else self.world.store.gate.clear)()
+
     # ---- time ----
 
     @rule(milliseconds=st.sampled_from([0, 2, 10]))
@@ -175,6 +179,7 @@ class Cluster(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         """There is time to catch up."""
+        self.the_database_stops_or_answers(answers=True)
         self.watcher_begins_again()
         self.run(self._settle())
 

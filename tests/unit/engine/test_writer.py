@@ -124,7 +124,7 @@ async def test_a_timer_that_makes_a_stage_raise_costs_only_its_own_row() -> None
     await one.step([SYNCED, sees("web-1")])
     clock.time += timedelta(minutes=2)
     await one.step([])
-    assert one.stats.set_aside == 2, "the members of both rules that look at crash loops"
+    assert one.stats.set_aside == 3, "the members of both rules about crash loops and of the one about readiness"
     due = next_wake(one.view)
     assert due is not None
     assert due > clock.time, "only what is not yet due is waited for"

@@ -136,7 +136,8 @@ def case(observation: str, expect: str = "{at: 10m, firing: []}") -> str:
         ),
         pytest.param(
             case("{at: 0s}"),
-            "t.yaml:5:5: an observation has one of pod, claim, node, namespace, event, sample, stream, file and deleted",
+            "t.yaml:5:5: an observation has one of pod, claim, node, namespace, event, sample, stream, file and "
+            "deleted",
             id="empty observation",
         ),
         pytest.param(

@@ -219,3 +219,52 @@ def test_a_kubernetes_object_is_used_as_it_stands() -> None:
     found = pod("{metadata: {name: a, namespace: b, uid: u, managedFields: []}, status: {phase: Running}}")
     assert found == Pod(metadata=ObjectMeta(name="a", namespace="b", uid="u"), status=found.status)
     assert found.status.phase == "Running"
+
+
+# -- waiting for a node, claims, flags ---------------------------------------------------------------------------
+
+
+def test_a_pod_that_cannot_be_scheduled_has_no_node_and_no_status_of_containers() -> None:
+    found = pod("{name: a, unschedulable: 0/1 nodes are available, containers: {app: {}}}")
+    scheduled = condition(found, "PodScheduled")
+    assert (scheduled.status, scheduled.reason, scheduled.message) == (
+        "False",
+        "Unschedulable",
+        "0/1 nodes are available",
+    )
+    assert (found.spec.node_name, found.status.phase, found.status.container_statuses) == ("", "Pending", None)
+    assert [each.name for each in found.spec.containers or ()] == ["app"]
+
+
+def test_a_pod_behind_a_scheduling_gate_waits() -> None:
+    found = pod("{name: a, gated: true}")
+    assert (condition(found, "PodScheduled").reason, found.status.phase) == ("SchedulingGated", "Pending")
+
+
+def test_a_pod_declares_claims_and_its_first_container_mounts_them() -> None:
+    found = pod(
+        "{name: a, claims: [data], unmounted: [old], containers: {app: {running: true}, proxy: {running: true}}}"
+    )
+    claims = [each.persistent_volume_claim for each in found.spec.volumes or ()]
+    assert [each.claim_name for each in claims if each is not None] == ["data", "old"]
+    mounts = [[mount.name for mount in each.volume_mounts or ()] for each in found.spec.containers or ()]
+    assert mounts == [["data"], []]
+
+
+def test_a_pod_without_claims_has_no_volumes() -> None:
+    found = pod("{name: a, containers: {app: {running: true}}}")
+    assert found.spec.volumes is None
+    assert sole(found.spec.containers).volume_mounts is None
+
+
+def test_a_pod_that_is_not_ready_names_its_containers_as_the_kubelet_does() -> None:
+    ready = condition(pod("{name: a, containers: {app: {running: true, ready: false}, b: {running: true}}}"), "Ready")
+    assert (ready.reason, ready.message) == ("ContainersNotReady", "containers with unready status: [app]")
+
+
+def test_a_container_has_the_flags_that_are_written() -> None:
+    container = sole(
+        pod("{name: a, containers: {app: {command: [-Xmx1g], args: [b], env: {JAVA_OPTS: c}}}}").spec.containers
+    )
+    assert (container.command, container.args) == (["-Xmx1g"], ["b"])
+    assert [(each.name, each.value) for each in container.env or ()] == [("JAVA_OPTS", "c")]

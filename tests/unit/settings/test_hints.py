@@ -10,7 +10,7 @@ from watcher.settings.core import core_of
 
 
 def test_without_the_key_nothing_is_allowed(home: Home) -> None:
-    assert home.load(RECEIVER).known_hints.rules == ()
+    assert home.load(RECEIVER).hints == ()
 
 
 def test_rules_are_read_and_reach_the_core(home: Home) -> None:
@@ -22,7 +22,7 @@ hints:
   - {namespaces: ["*"], allow: [runbook, watcher.io/receiver]}
 """
     )
-    assert settings.known_hints.rules == (
+    assert settings.hints == (
         HintRule(namespaces=("shop", "team-*"), allow=frozenset(("ignore", "mute-until"))),
         HintRule(namespaces=("*",), allow=frozenset(("receiver",))),
     )
@@ -62,7 +62,7 @@ def test_what_is_wrong_is_said_with_its_place(home: Home, text: str, problems: l
 
 def test_the_environment_can_give_them_as_json(home: Home) -> None:
     environ = {"WATCHER_HINTS": '[{"namespaces": ["*"], "allow": ["ignore"]}]'}
-    assert home.load(RECEIVER, environ).known_hints.rules == (HintRule(namespaces=("*",), allow=frozenset(("ignore",))),)
+    assert home.load(RECEIVER, environ).hints == (HintRule(namespaces=("*",), allow=frozenset(("ignore",))),)
     wrong = {"WATCHER_HINTS": '[{"namespaces": ["*"], "allow": ["ignor"]}]'}
     assert home.problems(RECEIVER, wrong) == ["WATCHER_HINTS:1:1: there is no such hint; did you mean ignore?"]
 

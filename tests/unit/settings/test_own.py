@@ -74,6 +74,14 @@ record: /data/recording.jsonl
             "2:21: duration '5' has no unit: write 5s for seconds, 5m for minutes",
             id="duration without a unit",
         ),
+        pytest.param(
+            "volumes: {ca_file: nowhere.crt}", "2:20: nowhere.crt: it does not exist", id="no such CA"
+        ),
+        pytest.param(
+            "volumes: {insecure_skip_verify: maybe}",
+            "2:33: insecure_skip_verify must be true or false",
+            id="not true or false",
+        ),
         pytest.param("volumes: {interval: 0s}", "2:21: interval must be one second or more", id="no interval"),
         pytest.param(
             "volumes: {source: disk}", "2:19: source must be 'kubelet', 'apiserver' or 'none'", id="unknown source"

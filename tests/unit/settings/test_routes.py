@@ -77,8 +77,8 @@ def test_several_receivers_without_a_route_are_an_error(home: Home) -> None:
 
 def test_the_shipped_inhibitions_come_first_and_know_worse_from_milder(home: Home) -> None:
     settings = home.load(RECEIVER + "inhibit_rules: [{source_matchers: [a=b], target_matchers: [c=d]}]")
-    assert settings.inhibit_rules[:2] == shipped_inhibitions()
-    assert len(settings.inhibit_rules) == 3
+    assert settings.inhibit_rules[:-1] == shipped_inhibitions()
+    assert settings.inhibit_rules[-1].name == ""
     base = {"namespace": "shop", "workload_kind": "Deployment", "workload": "api"}
     loop = {**base, "alertname": "ContainerCrashLooping", "container": "app", "severity": "warning"}
     often = {**base, "alertname": "ContainerRestartingOften", "container": "app", "severity": "warning"}
