@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from watcher.detect import evictions
 from watcher.detect.fields import container_fields, exit_signal, memory_bytes, told_text
 from watcher.detect.memory import is_eviction_for_memory
@@ -39,11 +41,16 @@ _CAUSES = {
 }
 
 
-def failure(
-    pod: Pod, state: PodState, about: Mapping[str, Any], siblings: Iterable[PodState], at: datetime
-) -> PodFailed:
-    """The failure of `pod` as it stands now. `siblings`: all pods of its workload, itself included."""
-    others = [other for other in siblings if other.uid != state.uid]
+class Left(msgspec.Struct, frozen=True, gc=False):
+    """What the workload of a failed pod has left. `runs`: of a Job or CronJob all of its pods."""
+
+    ready: int
+    runs: Iterable[PodState] = ()
+
+
+def failure(pod: Pod, state: PodState, about: Mapping[str, Any], left: Left, at: datetime) -> PodFailed:
+    """The failure of `pod` as it stands now."""
+    others = [other for other in left.runs if other.uid != state.uid]
     failed_at = state.failed_at or at
     culprit, terminated = _culprit(pod)
     return PodFailed(
@@ -58,7 +65,7 @@ def failure(
         exit_code=terminated.exit_code if terminated is not None else None,
         exit_signal=exit_signal(terminated) if terminated is not None else None,
         container_id=terminated.container_id if terminated is not None else "",
-        ready_pods=sum(1 for other in others if other.ready),
+        ready_pods=left.ready,
         ready_pods_before=state.ready_before,
         job_retrying=_job_retrying(state, others, failed_at, at),
         later_run_succeeded=any(

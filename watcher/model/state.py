@@ -246,6 +246,8 @@ class Member(Row, frozen=True, kw_only=True):
     """Nothing was heard of its subject since then: it is neither seen to go on nor to be over."""
     unknown_at: datetime | None = None
     """When it is closed as unknown."""
+    absent: bool = False
+    """Its signal was gone when it was looked at last; `signal` is what it was before."""
 
 
 class EndReason(StrEnum):

@@ -79,12 +79,25 @@ def begun(state: ScopeState) -> ScopeState:
     return msgspec.structs.replace(state, listing=True, forbidden=False, generation=state.generation + 1)
 
 
+class Tally(msgspec.Struct):
+    """What a workload has now."""
+
+    pods: int = 0
+    """Neither finished nor being deleted."""
+    ready: int = 0
+
+    def add(self, pod: PodState, by: int) -> None:
+        self.pods += by * pod.counts
+        self.ready += by * pod.ready
+
+
 class Step(msgspec.Struct):
     """One moment of the fold: the draft it writes to, and what time it is."""
 
     core: Core
     draft: Draft
     at: datetime
+    _tallies: dict[Workload, Tally] = {}
 
     def transition(self, alert: AlertKey, subject: str, before: str, after: str, why: str) -> None:
         self.draft.transitions.append(
@@ -114,9 +127,29 @@ class Step(msgspec.Struct):
     def siblings(self, workload: Workload) -> list[PodState]:
         return self.draft.pods.by("workload", workload)
 
-    def pods(self, workload: Workload) -> int:
-        """How many pods it has now: neither finished nor being deleted."""
-        return sum(1 for pod in self.siblings(workload) if pod.counts)
+    def keep(self, pod: PodState) -> None:
+        """Put a pod; what its workload has is counted with it."""
+        self._count(self.draft.pods.get(pod.uid), -1)
+        self._count(pod, 1)
+        self.draft.pods.put(pod.uid, pod)
+
+    def lose(self, uid: str) -> None:
+        self._count(self.draft.pods.get(uid), -1)
+        self.draft.pods.drop(uid)
+
+    def _count(self, pod: PodState | None, by: int) -> None:
+        tally = self._tallies.get(pod.workload) if pod is not None else None
+        if tally is not None and pod is not None:
+            tally.add(pod, by)
+
+    def tally(self, workload: Workload) -> Tally:
+        """Counted once in a batch, and kept up from then on: a workload may have hundreds of pods that all change."""
+        tally = self._tallies.get(workload)
+        if tally is None:
+            tally = self._tallies[workload] = Tally()
+            for pod in self.siblings(workload):
+                tally.add(pod, 1)
+        return tally
 
     def size(self, alert: AlertKey) -> int:
         """How many subjects make the alert fire: those that nothing explains, or all if everything is explained."""

@@ -51,7 +51,7 @@ def _candidate(step: Step, group: Group, alert: Alert) -> Candidate:
     held = hold_reason(step, alert)
     if group.baseline and held is HoldReason.BASELINE:
         held = None
-    return Candidate(alert=alert, members=step.size(alert.key), pods=step.pods(alert.workload), held=held)
+    return Candidate(alert=alert, members=step.size(alert.key), pods=step.tally(alert.workload).pods, held=held)
 
 
 def _told(step: Step, receiver: str, integration: str, alerts: list[Alert]) -> dict[AlertKey, Told]:
@@ -109,7 +109,7 @@ def _tell(step: Step, group: Group, integration: str, key: AlertKey, message: st
     assert alert is not None
     row_key = ToldKey(receiver=group.receiver, integration=integration, alert=key)
     before = step.draft.told.get(row_key)
-    size, pods = step.size(key), step.pods(alert.workload)
+    size, pods = step.size(key), step.tally(alert.workload).pods
     everything = concerns_all(size, pods)
     step.draft.told.put(
         row_key,

@@ -20,8 +20,8 @@ def facts(step: Step, key: AlertKey, told: Told | None) -> AlertFacts:
     return AlertFacts(
         alert=alert,
         members=tuple(members),
-        pods_total=step.pods(alert.workload),
-        pods_ready=sum(1 for pod in step.siblings(alert.workload) if pod.ready),
+        pods_total=step.tally(alert.workload).pods,
+        pods_ready=step.tally(alert.workload).ready,
         told_members=told.members if told is not None else None,
         told_at=told.at if told is not None else None,
         explains=tuple(other for other in step.draft.alerts.by("explained_by", key) if other.ends_at is None),

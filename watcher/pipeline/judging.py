@@ -16,10 +16,10 @@ from watcher.model.config import FirstStart
 from watcher.model.identity import AlertKey, MemberKey, Workload
 from watcher.model.rule import CompiledRule, Verdict
 from watcher.model.signals import AnySignal, Signal
-from watcher.model.state import AlertState, EndReason, Member, MemberState
+from watcher.model.state import Alert, AlertState, EndReason, Member, MemberState
 from watcher.pipeline.alerting import alert_fires, end_alert
 from watcher.pipeline.core import REPLACEMENT_PATIENCE, Step
-from watcher.pipeline.explaining import effects_changed
+from watcher.pipeline.explaining import effects_changed, explain
 from watcher.rules.judge import judge as verdict_of
 
 UNKNOWN_AFTER = timedelta(hours=24)
@@ -121,18 +121,30 @@ def _go_on(step: Step, rule: CompiledRule, member: Member, signal: AnySignal, de
         changed = msgspec.structs.replace(changed, count=member.count + deaths)
         _count(step, member.alert, deaths)
     _verdict(step, rule, changed, verdict_of(rule, signal), deaths)
+    if deaths:
+        _explain_anew(step, changed)
+
+
+def _explain_anew(step: Step, member: Member) -> None:
+    """Another death may have another cause."""
+    present, alert = step.draft.members.get(member.key), step.draft.alerts.get(member.alert)
+    if present is not None and alert is not None and explain(step, present) != present.explained_by:
+        step.touch(alert)
 
 
 def _count(step: Step, key: AlertKey, more: int) -> None:
     alert = step.draft.alerts.get(key)
     if alert is not None:
-        step.touch(msgspec.structs.replace(alert, count=alert.count + more))
+        step.draft.alerts.put(key, msgspec.structs.replace(alert, count=alert.count + more))
 
 
 def _verdict(step: Step, rule: CompiledRule, member: Member, verdict: Verdict | None, deaths: int) -> None:
-    """Move an existing member by what the rule says now (None: the signal is absent)."""
+    """Move an existing member by what the rule says now (None: the signal is absent); one that is not seen stays."""
     where = False if verdict is None else member.where if verdict.where is None else verdict.where
-    member = msgspec.structs.replace(member, where=where)
+    member = msgspec.structs.replace(member, where=where, absent=verdict is None)
+    if member.unseen_since is not None:
+        _store(step, member, member.state, "")
+        return
     event = event_of(rule, member.state, verdict)
     after = move_member(member.state, event)
     if after is None:
@@ -179,7 +191,7 @@ def unseen(step: Step, member: Member, since: datetime) -> None:
 
 
 def seen(step: Step, member: Member) -> None:
-    """Its subject is heard of again: what was waited for is waited for anew."""
+    """Its subject is heard of again: what was waited for is waited for anew, and it moves by what is known now."""
     rule = step.core.by_rule.get(member.key.rule)
     if rule is None or member.unseen_since is None:
         return
@@ -190,6 +202,7 @@ def seen(step: Step, member: Member) -> None:
         due = step.at + rule.keep_firing_for
     changed = msgspec.structs.replace(member, unseen_since=None, unknown_at=None, due=due)
     _store(step, changed, member.state, "")
+    _verdict(step, rule, changed, None if member.absent else verdict_of(rule, member.signal), 0)
 
 
 def member_due(step: Step, key: MemberKey) -> None:
@@ -281,15 +294,23 @@ def pod_gone(step: Step, uid: str) -> None:
 
 
 def _store(step: Step, member: Member, before: MemberState | None, why: str) -> None:
-    if step.draft.members.get(member.key) == member:
+    old = step.draft.members.get(member.key)
+    if old == member:
         return
     step.draft.members.put(member.key, member)
     if before is not member.state:
         effects_changed(step, member)
         _note(step, member, before or "inactive", member.state, why)
     alert = step.draft.alerts.get(member.alert)
-    if alert is not None and member.state is not MemberState.PENDING:
+    if alert is not None and member.state is not MemberState.PENDING and _matters(alert, old, member):
         step.touch(alert)
+
+
+def _matters(alert: Alert, old: Member | None, new: Member) -> bool:
+    """Whether its alert has to be looked at: not for each new word about one of its hundred members."""
+    if old is None or new.key.subject == alert.lead.subject:
+        return True
+    return (old.state, old.unseen_since, old.leaving) != (new.state, new.unseen_since, new.leaving)
 
 
 def _note(step: Step, member: Member, before: str, after: str, why: str) -> None:

@@ -22,6 +22,10 @@ from watcher.pipeline import hinting, judging, objects, sight, workloads
 from watcher.pipeline.core import Step
 from watcher.pipeline.judging import Judged
 
+FEW = 20
+RECOUNT = timedelta(seconds=1)
+"""When more pods than a few of a workload have failed, they are judged again once in this time, not at every change."""
+
 CLOCK_SKEW = timedelta(minutes=2)
 """Where only times of different machines can be compared (design.md section 2)."""
 
@@ -72,7 +76,7 @@ def pod_seen(step: Step, one: PodSeen) -> None:
     if state.pod is not None and before is not None and before.pod == state.pod and before.due is not None:
         state = msgspec.structs.replace(state, due=before.due)
     if state != before:
-        draft.pods.put(uid, state)
+        step.keep(state)
     hinting.check(step, state.workload, meta.annotations)
     if one.event is not EventType.LISTED:
         if state.pod is not None:
@@ -144,7 +148,7 @@ def _failed(step: Step, pod: Pod, before: PodState | None, state: PodState, *, n
         news = False
     if not news or pods.is_quiet(pod):
         return state
-    ready = sum(1 for other in step.siblings(state.workload) if other.ready)
+    ready = step.tally(state.workload).ready
     return msgspec.structs.replace(state, failed_at=at, ready_before=max(1, ready))
 
 
@@ -203,7 +207,8 @@ def _judge_failure(step: Step, state: PodState, baseline: judging.Baseline = jud
     if state.failed_at is None or state.pod is None or step.at >= state.failed_at + failures.FORGOTTEN_AFTER:
         return
     about = _about(step, state, state.pod)
-    signal = failures.failure(state.pod, state, about, step.siblings(state.workload), step.at)
+    runs = step.siblings(state.workload) if failures.is_of_job(state) else ()
+    signal = failures.failure(state.pod, state, about, failures.Left(step.tally(state.workload).ready, runs), step.at)
     oom = failures.eviction_for_memory(state.pod, about, state.failed_at)
     happened = (signal,) if oom is None else (signal, oom)
     judging.judge(step, _judged(state), Findings(occurrences=happened), baseline)
@@ -215,7 +220,7 @@ def _made_good(step: Step, uid: str) -> None:
     """Its workload has its ready pods back: when one of them is missing later, this failure is not why."""
     state = step.draft.pods.get(uid)
     if state is not None:
-        step.draft.pods.put(uid, msgspec.structs.replace(state, failed_at=None))
+        step.keep(msgspec.structs.replace(state, failed_at=None))
 
 
 def _keep(step: Step, state: PodState, interesting: bool, due: datetime | None) -> None:
@@ -224,7 +229,7 @@ def _keep(step: Step, state: PodState, interesting: bool, due: datetime | None) 
     dues = [time for time in (due, again) if time is not None]
     kept = msgspec.structs.replace(state, pod=state.pod if interesting or dues else None, due=min(dues, default=None))
     if kept != step.draft.pods.get(state.uid):
-        step.draft.pods.put(state.uid, kept)
+        step.keep(kept)
 
 
 def wake(step: Step, uid: str) -> None:
@@ -250,7 +255,7 @@ def gone(step: Step, uid: str) -> None:
     """A pod was seen gone: its histories with it, its members, and what it meant to its workload."""
     draft = step.draft
     state = draft.pods.get(uid)
-    draft.pods.drop(uid)
+    step.lose(uid)
     for history in draft.histories.by("uid", uid):
         draft.histories.drop((history.uid, history.container))
     judging.pod_gone(step, uid)
@@ -279,6 +284,9 @@ def _workload_changed(step: Step, before: PodState | None, after: PodState | Non
     for alert in step.draft.alerts.by("workload", present_state.workload):
         if alert.ends_at is None:
             step.touch(alert)
-    for failed in step.draft.pods.by("failed", present_state.workload):
-        if failed is not after:
-            _judge_failure(step, failed)
+    failed = [state for state in step.draft.pods.by("failed", present_state.workload) if state is not after]
+    for state in failed:
+        if len(failed) <= FEW:
+            _judge_failure(step, state)
+        elif state.due is None or state.due > step.at + RECOUNT:
+            step.keep(msgspec.structs.replace(state, due=step.at + RECOUNT))

@@ -58,7 +58,7 @@ def _timed(step: Step, alert: Alert) -> None:
 
 def _not_replaced(step: Step, alert: Alert) -> None:
     """Nothing took the place of its last member: recovered if its workload has a ready pod, else deleted."""
-    ready = any(pod.ready for pod in step.siblings(alert.workload))
+    ready = step.tally(alert.workload).ready
     step.transition(alert.key, "", alert.state, AlertState.ENDED, "no replacement failed in time")
     ended = msgspec.structs.replace(alert, state=AlertState.ENDED)
     end_alert(step, ended, EndReason.RECOVERED if ready else EndReason.DELETED)
@@ -83,7 +83,7 @@ def _measure(step: Step, alert: Alert) -> Alert:
     if alert.baseline and alert.settle_at is None and (alert.summary or alert.starts_at == step.at):
         return msgspec.structs.replace(changed, base_members=max(1, size))
     told = step.draft.told.by("alert", alert.key)
-    pods = step.pods(alert.workload)
+    pods = step.tally(alert.workload).pods
     all_before = concerns_all(alert.base_members, pods)
     if alert.baseline and not told and grew(alert.base_members, all_before, size, pods):
         return msgspec.structs.replace(changed, baseline=False)
@@ -274,7 +274,7 @@ def _has_news(step: Step, alert: Alert, group: Group) -> bool:
     if receiver is not None and any(name not in integrations for name, _ in receiver.integrations):
         return True
     size = step.size(alert.key)
-    pods = step.pods(alert.workload)
+    pods = step.tally(alert.workload).pods
     return any(grew(row.members, row.all_members, size, pods) for row in told)
 
 

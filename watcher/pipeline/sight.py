@@ -42,7 +42,7 @@ def node_oom(step: Step, node: str) -> None:
     """A node ran out of memory: the deaths of its pods are looked at again in this instant."""
     touched = [pod for pod in step.draft.pods.all() if pod.node == node and pod.pod is not None]
     for pod in sorted(touched, key=lambda pod: pod.uid):
-        step.draft.pods.put(pod.uid, msgspec.structs.replace(pod, due=step.at))
+        step.keep(msgspec.structs.replace(pod, due=step.at))
 
 
 def silent_nodes(step: Step, members: Iterable[Member]) -> tuple[str, ...]:

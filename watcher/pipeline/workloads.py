@@ -33,7 +33,7 @@ def judge(step: Step, workload: Workload) -> None:
     failing = [m for m in step.draft.members.by("workload", workload) if _fails(step, m, explained=down)]
     if not failing and not known:
         return
-    if not step.pods(workload):
+    if not step.tally(workload).pods:
         judging.pod_gone(step, uid)
         return
     baseline = Baseline(everything=bool(failing) and all(member.baseline for member in failing))
@@ -54,7 +54,7 @@ def _fails(step: Step, member: Member, *, explained: bool) -> bool:
 def _signal(step: Step, workload: Workload, uid: str, failing: list[Member], known: list[Member]) -> WorkloadDown:
     lead = min(failing, key=lambda member: (member.since, member.key))
     own = [member for member in failing if member.explained_by is None]
-    pods = [pod for pod in step.siblings(workload) if pod.counts]
+    tally = step.tally(workload)
     return WorkloadDown(
         uid=uid,
         cluster=step.core.cluster,
@@ -64,8 +64,8 @@ def _signal(step: Step, workload: Workload, uid: str, failing: list[Member], kno
         labels=lead.signal.labels,
         annotations=lead.signal.annotations,
         since=known[0].signal.since if known else step.at,
-        pods=len(pods),
-        ready_pods=sum(1 for pod in pods if pod.ready),
+        pods=tally.pods,
+        ready_pods=tally.ready,
         failing_pods=len({member.key.subject.uid for member in failing}),
         causes=tuple(sorted({member.alert.alertname for member in own or failing})),
     )

@@ -23,10 +23,12 @@ from watcher.model.state import (
     MemberState,
     MessageState,
     OutboxRow,
+    Reading,
     ScopeState,
     Told,
     ToldKey,
     Transition,
+    VolumeHistory,
 )
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -91,9 +93,15 @@ def one_of_each() -> dict[str, Any]:
     member = MemberKey(rule="pods/0", subject=SIGNAL.subject)
     told = ToldKey(receiver="ops", integration="slack_configs[0]", alert=KEY)
     history = ContainerHistory(uid="u1", container="app", namespace="shop", pod="web-1", deaths=3)
+    reading = Reading(node="n1", at=NOW, capacity=2**63, available=2**62, inodes=10)
+    volume = VolumeHistory(
+        namespace="shop", claim="data", uid="c1", readings=(reading,), buckets=bytes(range(256)), since=NOW, due=NOW
+    )
+    disk = VolumeHistory(namespace="", claim="", node="n1", claims=("shop/a", "shop/b"), since=NOW, idle_since=NOW)
     return {
         "scopes": {SCOPE: ScopeState(scope=SCOPE, known=True)},
         "histories": {("u1", "app"): history},
+        "volumes": {volume.key: volume, disk.key: disk},
         "members": {
             member: Member(key=member, alert=KEY, workload=WORKLOAD, state=MemberState.FIRING, signal=SIGNAL, since=NOW)
         },

@@ -26,6 +26,7 @@ from watcher.model.state import (
     ScopeState,
     Told,
     Transition,
+    VolumeHistory,
 )
 
 # NUL and half surrogate pairs are no text to a database (Postgres refuses the one, UTF-8 the other).
@@ -36,6 +37,7 @@ _JSON = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | _TEXT
 _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: _TEXT,
     bool: st.booleans(),
+    bytes: st.binary(max_size=24),
     int: st.integers(-(2**31), 2**31 - 1),
     float: st.floats(allow_nan=False, allow_infinity=False),
     datetime: _TIMES,
@@ -89,6 +91,7 @@ def changes(draw: st.DrawFn) -> Changes:
         meta=draw(st.none() | record(Meta)),
         scopes=draw(_table(record(ScopeState), lambda row: row.scope)),
         histories=draw(_table(record(ContainerHistory), lambda row: (row.uid, row.container))),
+        volumes=draw(_table(record(VolumeHistory), lambda row: row.key)),
         members=draw(_table(record(Member), lambda row: row.key)),
         alerts=draw(_table(record(Alert), lambda row: row.key)),
         groups=draw(_table(record(Group), lambda row: row.id)),

@@ -21,7 +21,7 @@ from watcher.model.changes import Changes, View
 from watcher.model.identity import AlertKey, Workload
 from watcher.model.state import Alert, Group, Meta, OutboxRow, PodState, ScopeState
 
-TABLES = ("scopes", "histories", "members", "alerts", "groups", "told", "outbox")
+TABLES = ("scopes", "histories", "volumes", "members", "alerts", "groups", "told", "outbox")
 
 
 def rows(view: View) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -184,7 +184,14 @@ class Cluster(RuleBasedStateMachine):
         self.run(self._settle())
 
     async def _settle(self) -> None:
-        await self.world.until(self._agrees)
+        try:
+            await self.world.until(self._agrees, 3)
+        except TimeoutError:
+            w = self.world.watcher
+            print("DBG", w.writer.view.scopes.rows, w.stream._version, self.world.demo.cluster.version, w.idle(), len(w.queue), w.writer.busy, w.dispatcher.busy(), w.pods() ^ self.world.server(), w.stream.stats, w.writer.stats)
+            from watcher.pipeline import next_wake
+            print(next_wake(w.writer.view), w.clock.now(), w.writer.view.outbox.rows.keys())
+            raise
         view = self.world.watcher.writer.view
         counted = {row.uid: (row.deaths, len(row.recent)) for row in view.histories.rows.values()}
         expected = {life.uid: (life.deaths, life.deaths - life.base) for life in self.lives.values() if life.deaths}
@@ -218,4 +225,4 @@ class Cluster(RuleBasedStateMachine):
 
 
 TestCluster = Cluster.TestCase
-TestCluster.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+TestCluster.settings = settings(max_examples=200, stateful_step_count=50, phases=(Phase.generate,), database=None, derandomize=True, deadline=None)

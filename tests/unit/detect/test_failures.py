@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.pods import dead, pod, status
 from tests.support.timeline import PODS, time
-from watcher.detect.failures import JOB_PATIENCE, failure, look_again_at
+from watcher.detect.failures import JOB_PATIENCE, Left, failure, look_again_at
 from watcher.detect.fields import common
 from watcher.detect.pods import workload_of
 from watcher.model.kube import Pod
@@ -29,7 +29,8 @@ def state(one: Pod, **fields: Any) -> PodState:
 
 def failed(one: Pod, *others: PodState, at: float = 10) -> PodFailed:
     mine = state(one)
-    return failure(one, mine, common(one, mine.workload, "prod-eu"), [mine, *others], time(at))
+    left = Left(sum(one.ready for one in others), [mine, *others])
+    return failure(one, mine, common(one, mine.workload, "prod-eu"), left, time(at))
 
 
 def gone(reason: str, message: str = "") -> Pod:

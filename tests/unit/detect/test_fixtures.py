@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.support.timeline import START, Timeline, time
-from watcher.detect.failures import failure
+from watcher.detect.failures import Left, failure
 from watcher.detect.fields import common
 from watcher.detect.pods import workload_of
 from watcher.detect.signals import Findings, observe
@@ -131,7 +131,7 @@ def test_a_pod_that_fails_tells_why(name: str, cause: str, container: str, code:
     states = list(story.player.view.pods.rows.values())
     assert [state.phase for state in states] == ["Failed"]
     workload, _ = workload_of(one)
-    signal = failure(one, states[0], common(one, workload, "c"), states, time(LATER))
+    signal = failure(one, states[0], common(one, workload, "c"), Left(0, states), time(LATER))
     assert (signal.cause, signal.container, signal.exit_code) == (cause, container, code)
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.support.timeline import Timeline, time
-from watcher.detect.failures import failure
+from watcher.detect.failures import Left, failure
 from watcher.detect.fields import common
 from watcher.detect.pods import is_quiet, workload_of
 from watcher.detect.signals import observe
@@ -134,7 +134,7 @@ def said(one: Pod) -> set[str]:
         story = Timeline().at(0).lists()
         story.at(LATER).sees(one)
         states = list(story.player.view.pods.rows.values())
-        signals.append(failure(one, states[0], about, states, time(LATER)))
+        signals.append(failure(one, states[0], about, Left(0, states), time(LATER)))
     return {":".join(filter(None, (type(each).__name__, getattr(each, "cause", "")))) for each in signals}
 
 

@@ -57,6 +57,23 @@ record: /data/recording.jsonl
     assert settings.record == "/data/recording.jsonl"
 
 
+def test_how_kubelets_are_verified_is_read_with_the_ca_relative_to_the_file(home: Home) -> None:
+    home.write("kubelet.crt", "-----BEGIN CERTIFICATE-----")
+    volumes = home.load(RECEIVER + "volumes: {ca_file: kubelet.crt}").volumes
+    assert Path(volumes.ca_file).read_text() == "-----BEGIN CERTIFICATE-----"
+    assert not volumes.insecure_skip_verify
+    unverified = home.load(RECEIVER + "volumes: {source: kubelet, insecure_skip_verify: true}")
+    assert unverified.volumes == VolumesConfig(insecure_skip_verify=True)
+    assert unverified.warnings == ()
+
+
+def test_a_ca_and_no_verification_at_once_are_a_contradiction(home: Home) -> None:
+    home.write("kubelet.crt", "-----BEGIN CERTIFICATE-----")
+    assert home.problems(RECEIVER + "volumes: {ca_file: kubelet.crt, insecure_skip_verify: true}") == [
+        "2:55: give ca_file or insecure_skip_verify, not both"
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -74,12 +91,10 @@ record: /data/recording.jsonl
             "2:21: duration '5' has no unit: write 5s for seconds, 5m for minutes",
             id="duration without a unit",
         ),
-        pytest.param(
-            "volumes: {ca_file: nowhere.crt}", "2:20: nowhere.crt: it does not exist", id="no such CA"
-        ),
+        pytest.param("volumes: {ca_file: nowhere.crt}", "2:20: nowhere.crt: no such file", id="no such CA"),
         pytest.param(
             "volumes: {insecure_skip_verify: maybe}",
-            "2:33: insecure_skip_verify must be true or false",
+            "2:33: insecure_skip_verify must be true or false, not text",
             id="not true or false",
         ),
         pytest.param("volumes: {interval: 0s}", "2:21: interval must be one second or more", id="no interval"),
