@@ -294,9 +294,9 @@ class Watch:
         self.wake()
 
     def replay_oldest(self) -> None:
-        """Send a change of long ago again: resourceVersions go backwards."""
-        changes = self._store.changes
-        self.inject(changes[0].line if changes else self._some_line())
+        """Send a change of long ago again: resourceVersions go backwards. Where nothing ever happened, nothing."""
+        if self._store.changes:
+            self.inject(self._store.changes[0].line)
 
     def repeat_added(self) -> None:
         """Send the object that changed last as ADDED, once more and under the same version."""
