@@ -147,8 +147,10 @@ def record(
 ) -> None:
     """Record what the cluster says until stopped."""
     from watcher.app.record import record_cluster
+    from watcher.engine.logs import configure
 
     settings = load(config)
+    configure(environment.log_level())
     _finish(lambda: record_cluster(settings, output, environment.kubeconfig()))
 
 

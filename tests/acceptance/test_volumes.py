@@ -14,7 +14,7 @@ from tests.support.timeline import PODS, Timeline, time
 from tests.support.volumes import GIB, measured, mounts, summary, volume
 from watcher.model.config import FirstStart
 from watcher.model.kubelet import FsStats
-from watcher.model.observations import Scope, StatsSampled
+from watcher.model.observations import Ended, Scope, StatsSampled
 from watcher.model.signals import VolumeUsage
 from watcher.model.state import Alert
 
@@ -401,3 +401,17 @@ def test_a_volume_that_nothing_measures_any_more_is_forgotten() -> None:
     assert line.player.view.volumes.rows
     line.until(20 * HOUR)
     assert not line.player.view.volumes.rows
+
+
+def test_one_batch_or_many_give_the_same_answer() -> None:
+    line = Timeline().at(0).lists(job(), node("n1"))
+    for minute in range(40):
+        line.at(minute * MINUTE).sample("n1", of_job(volume("data-db-0", 84 + minute % 15)))
+        line.at(minute * MINUTE + 7).sample("n2", measured(percent=80 + minute % 11, at=minute * MINUTE - 20))
+        line.at(minute * MINUTE + 9).sample("n3", local_paths(80 + minute % 17, 3))
+    line.at(41 * MINUTE).sees(job("Succeeded"))
+    line.until(4 * HOUR)
+    assert len(line.heard) > 3
+    whole = Timeline().takes(*line.inputs, Ended(at=time(4 * HOUR)))
+    assert whole.heard == line.heard
+    assert whole.player.view.volumes.rows == line.player.view.volumes.rows

@@ -22,7 +22,7 @@ from watcher.demo.faults import CutLine, DropWatches, ErrorEvent, Fail, Fault, F
 from watcher.demo.pods import Container, terminated, waiting
 from watcher.source.client import connect
 
-NAMES = st.sampled_from([f"web-{number}" for number in range(6)])
+NAMES = st.sampled_from([f"web-{number}" for number in range(4)])
 
 
 class Life(msgspec.Struct):
@@ -119,6 +119,15 @@ class Cluster(RuleBasedStateMachine):
     def goes(self, name: str) -> None:
         if self.lives.pop(name, None) is not None:
             self.world.delete(name)
+
+    @rule(name=NAMES, stays=st.booleans())
+    def comes_and_dies_and_goes_at_once(self, name: str, stays: bool) -> None:
+        """So quickly that all of it waits in the queue together."""
+        self.comes_or_is_replaced(name)
+        self.dies(name)
+        self.goes(name)
+        if stays:
+            self.comes_or_is_replaced(name)
 
     # ---- faults ----
 

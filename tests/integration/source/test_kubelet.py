@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from tests.integration.source.harness import Memory, SystemClock, until
+from tests.integration.source.harness import SHORT, Memory, SystemClock, until
 from watcher.demo import DemoCluster
 from watcher.demo.faults import Clear, Fail, Hang
 from watcher.model.config import VolumesConfig, WatchConfig
@@ -25,6 +25,7 @@ from watcher.model.observations import EventType, Listing, NodeSeen, Scope, Stat
 from watcher.source import kubelet
 from watcher.source.client import KubeClient, connect
 from watcher.source.errors import ConnectError
+from watcher.source.kube import ListWatch
 from watcher.source.kubelet import KubeletSampler, place
 
 TLS = Path(__file__).parent / "tls"
@@ -86,8 +87,8 @@ async def sampling(client: KubeClient, intake: Memory) -> AsyncIterator[Sampling
     tasks: list[asyncio.Task[None]] = []
 
     def start(*nodes: Node, watch: WatchConfig | None = None, plain: bool = False, **fields: Any) -> KubeletSampler:
-        fields = {"ca_file": str(TLS / "ca.crt"), "interval": SOON} | fields
-        settings = (VolumesConfig(**fields), watch or WatchConfig())
+        given: dict[str, Any] = {"ca_file": str(TLS / "ca.crt"), "interval": SOON, **fields}
+        settings = (VolumesConfig(**given), watch or WatchConfig())
         sampler = KubeletSampler(client, settings, intake, SystemClock(), plain=plain, rng=random.Random(7))
         for one in nodes:
             sampler.node_seen(seen(one))
@@ -124,6 +125,21 @@ async def test_a_kubelet_whose_certificate_is_verified_is_asked_again_and_again(
     assert first.summary.node.fs is not None
     assert first.summary.node.fs.available_bytes == 10
     assert not sampler.stats.errors
+
+
+async def test_which_nodes_there_are_is_heard_from_their_stream(
+    demo: DemoCluster, client: KubeClient, sampling: Sampling, intake: Memory
+) -> None:
+    sampler = sampling()
+    stream = ListWatch(client, NODES, intake, SystemClock(), SHORT, tap=sampler.node_seen)
+    task = asyncio.create_task(stream.run())
+    await until(lambda: {one.node for one in sampled(intake)} == {"node-1", "node-2"})
+    demo.world.add_node("node-3")
+    await until(lambda: "node-3" in {one.node for one in sampled(intake)})
+    assert sampler.stats.nodes == 3
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def test_of_a_summary_only_volumes_of_claims_are_kept_and_every_pods_name(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -64,7 +65,7 @@ def test_one_sample_of_each_five_minutes_of_six_hours_is_kept() -> None:
     points = points_of(buckets)
     assert len(points) == MOST_BUCKETS
     assert len(buckets) == MOST_BUCKETS * 12
-    assert [later[0] - earlier[0] for earlier, later in zip(points, points[1:], strict=False)] == [300] * 71
+    assert [later[0] - earlier[0] for earlier, later in itertools.pairwise(points)] == [300] * 71
     assert points[0][1] % 300 == 0, "the first of its five minutes"
 
 
