@@ -153,7 +153,7 @@ def _measured(
 ) -> None:
     """Remember a reading and judge the volume. `before`: its row as stored; `begun`: what is known of it by now."""
     row = measured(begun, reading, step.at)
-    declared = _declared(step, row)
+    declared = _declared(step, row, about.get("pods", ()))
     if row.declared != declared:
         row = msgspec.structs.replace(row, declared=declared)
     for member in _members(step, row.key):
@@ -208,9 +208,17 @@ def _claims(row: VolumeHistory) -> Iterable[Claim]:
     return [(namespace, name) for namespace, _, name in (claim.partition("/") for claim in row.claims)]
 
 
-def _declared(step: Step, row: VolumeHistory) -> bool:
-    """A pod that runs, or is about to, declares it."""
-    return any(not pod.finished for claim in _claims(row) for pod in step.draft.pods.by("claim", claim))
+def _declared(step: Step, row: VolumeHistory, pods: Iterable[str]) -> bool:
+    """A pod that runs, or is about to, declares it, or is one of those that the kubelet named."""
+    known = step.draft.pods
+    if any(not pod.finished for claim in _claims(row) for pod in known.by("claim", claim)):
+        return True
+    return any(not pod.finished for name in pods for pod in known.by("name", (row.namespace, name)))
+
+
+def _named(members: Iterable[Member]) -> set[str]:
+    """Pods that mounted it when it was measured last."""
+    return {pod for member in members if isinstance(member.signal, VolumeUsage) for pod in member.signal.pods}
 
 
 def _mounted(step: Step, row: VolumeHistory | None) -> None:
@@ -235,7 +243,7 @@ def _missed(step: Step, sample: Sample, shared: Mapping[Claim, Reading]) -> None
         if any(step.at - reading.at <= STALE_AFTER for reading in others):
             continue
         listed = any((signal.namespace, pod) in sample.pods for pod in signal.pods)
-        if not listed and not _declared(step, row):
+        if not listed and not _declared(step, row, signal.pods):
             step.draft.volumes.put(key, msgspec.structs.replace(row, idle_since=step.at, due=step.at + IDLE_AFTER))
 
 
@@ -245,13 +253,14 @@ def wake(step: Step, key: Key) -> None:
     if row is None or row.due is None:
         return
     members = _members(step, key)
+    declared = _declared(step, row, _named(members))
     if not members:
         _forget(step, row)
     elif step.at - row.due > OVERSLEPT:
         step.draft.volumes.put(key, msgspec.structs.replace(row, due=step.at + UNSEEN_AFTER))
-    elif row.idle_since is not None and not _declared(step, row):
+    elif row.idle_since is not None and not declared:
         _wait_idle(step, row, members)
-    elif row.declared and not _declared(step, row) and _hears_pods(step, row):
+    elif row.declared and not declared and _hears_pods(step, row):
         _wait_idle(step, msgspec.structs.replace(row, idle_since=row.readings[0].at), members)
     else:
         for member in members:
