@@ -204,8 +204,8 @@ async def lives(plan: Plan, *, disturbed: bool, say: Callable[[str], None] = lam
         with tempfile.TemporaryDirectory() as folder:
             config = Path(folder) / "config.yaml"
             config.write_text(CONFIG)
-            client = await connect(ClusterClock(demo), str(demo.kubeconfig(Path(folder) / "kubeconfig")))
             core = msgspec.structs.replace(core_of(load(config)), evidence=False)
+            client = await connect(ClusterClock(demo), str(demo.kubeconfig(Path(folder) / "kubeconfig")))
             hour = _Hour(demo, Lockstep(demo, client, core), plan, disturbed=disturbed)
             try:
                 outcome = await hour.run()

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from watcher.demo import DemoCluster
 from watcher.engine.clock import SteadyClock
-from watcher.engine.dispatch import LEASE, Dispatcher
+from watcher.engine.dispatch import Dispatcher
 from watcher.engine.queue import IntakeQueue
 from watcher.engine.writer import Writer
 from watcher.model.changes import Changes
@@ -67,7 +67,7 @@ class Inbox:
         self.told: Counter[str] = Counter()
         """Notifications by reason."""
 
-    async def send(self, notification: Notification) -> Outcome:
+    async def send(self, notification: Notification, reference: str = "") -> Outcome:
         self.told[notification.reason.name] += 1
         return Delivered()
 
@@ -79,7 +79,7 @@ class SlowStore(MemoryStore):
     """Answers only while its gate is open."""
 
     def __init__(self) -> None:
-        super().__init__(owner="lockstep", lease_for=LEASE)
+        super().__init__(owner="lockstep", lease_for=timedelta(seconds=60))
         self.gate = asyncio.Event()
         self.gate.set()
 

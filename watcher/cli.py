@@ -175,7 +175,8 @@ def replay(
     core = core_of(load(config, rules), first_start)
     heads = [head(file) for file in files]
     cluster = core.cluster or next((name for name, _ in heads if name), "")
-    core = msgspec.structs.replace(core, cluster=cluster, evidence=any(own for _, own in heads))
+    own = any(own for _, own in heads)
+    core = msgspec.structs.replace(core, cluster=cluster, evidence=own, delivered_at_once=not own)
     show = as_json if format is Format.json else as_text
     count = 0
     report = ReadReport()

@@ -98,8 +98,12 @@ class StoreError(Exception):
 class Sender(Protocol):
     """One integration's adapter."""
 
-    async def send(self, notification: Notification) -> Outcome:
-        """Send, within the adapter's own time limit. Never raises for what the receiver or the network does."""
+    async def send(self, notification: Notification, reference: str = "") -> Outcome:
+        """Send, within the adapter's own time limit. Never raises for what the receiver or the network does.
+
+        `reference`: what `Delivered.reference` said of the conversation's last new message; empty: there is none. An
+        adapter that can edit or answer in a thread does so; the others say what changed in a message of its own.
+        """
         ...
 
     async def close(self) -> None: ...

@@ -46,7 +46,7 @@ def played(configuration: Core, batches: list[list[Input]]) -> tuple[bytes, byte
         changes = handle(configuration, view, batch, batch[-1].at)
         answers += changes.transitions
         answers += changes.decisions
-        answers += [row.notification for _, row in sorted(changes.outbox.items()) if row is not None]
+        answers += [row.notification for row in changes.finished]
         answers += changes.fetch
         view.apply(changes)
     rows = [sorted(table.rows.items()) for _, table in view.tables()]
@@ -65,13 +65,13 @@ def test_the_same_inputs_in_one_batch_and_in_many_give_the_same(first_start: Fir
     cuts = data.draw(st.lists(st.integers(1, len(inputs) - 1), unique=True).map(sorted))
     edges = [0, *cuts, len(inputs)]
     batches = [inputs[a:b] for a, b in itertools.pairwise(edges)]
-    configuration = core(first_start=first_start)
+    configuration = core(first_start=first_start, delivered_at_once=True)
     assert played(configuration, batches) == played(configuration, [inputs])
 
 
 def test_one_input_at_a_time_gives_the_same() -> None:
     inputs = STORIES[FirstStart.ALERT]
-    configuration = core()
+    configuration = core(delivered_at_once=True)
     assert played(configuration, [[one] for one in inputs]) == played(configuration, [inputs])
 
 

@@ -20,7 +20,7 @@ from watcher.model.kube import Pod
 from watcher.model.message import Notification
 from watcher.model.observations import DeliveryDone
 from watcher.model.state import MessageState
-from watcher.pipeline import flushing
+from watcher.pipeline import sending
 from watcher.routing.inhibition import InhibitRule
 from watcher.routing.route import Route
 
@@ -69,7 +69,7 @@ def by_integration(story: Timeline, name: str) -> list[str]:
 
 
 def test_81_what_is_tried_again_for_an_hour_is_delivered_once() -> None:
-    story = Timeline().at(0).lists(looping("web-1"))
+    story = Timeline(delivers=False).at(0).lists(looping("web-1"))
     story.until(11)
     for attempt in range(12):
         answered(story, 20 + attempt * 300, TryLater(reason="503"))
@@ -81,7 +81,7 @@ def test_81_what_is_tried_again_for_an_hour_is_delivered_once() -> None:
 
 
 def test_82_a_refused_message_is_told_again_at_the_next_group_interval_while_it_fires() -> None:
-    story = Timeline().at(0).lists(looping("web-1"))
+    story = Timeline(delivers=False).at(0).lists(looping("web-1"))
     story.until(11)
     answered(story, 12, GiveUp(reason="401"))
     assert not story.player.view.told.rows
@@ -94,7 +94,7 @@ def test_82_a_refused_message_is_told_again_at_the_next_group_interval_while_it_
 
 
 def test_82_what_was_refused_and_has_ended_since_is_not_told() -> None:
-    story = Timeline().at(0).lists(pulling("web-1"))
+    story = Timeline(delivers=False).at(0).lists(pulling("web-1"))
     story.until(11)
     answered(story, 12, GiveUp(reason="401"))
     story.at(60).sees(pod("web-1"))
@@ -108,7 +108,7 @@ def pulling(name: str) -> Pod:
 
 def test_an_end_is_told_though_a_later_message_about_it_was_refused() -> None:
     """FIRST was delivered, the repeat was refused: somebody still waits for the end."""
-    story = Timeline().at(0).lists(looping("web-1"))
+    story = Timeline(delivers=False).at(0).lists(looping("web-1"))
     story.until(11)
     answered(story, 12, Delivered())
     story.until(12 * HOUR + 11)
@@ -121,7 +121,7 @@ def test_an_end_is_told_though_a_later_message_about_it_was_refused() -> None:
 
 def test_growth_that_was_refused_is_told_again() -> None:
     names = [f"web-{number}" for number in range(20)]
-    story = Timeline().at(0).lists(looping(names[0]), *(pod(name) for name in names[1:]))
+    story = Timeline(delivers=False).at(0).lists(looping(names[0]), *(pod(name) for name in names[1:]))
     story.until(11)
     answered(story, 12, Delivered())
     for number in range(1, 5):
@@ -135,7 +135,11 @@ def test_growth_that_was_refused_is_told_again() -> None:
 
 
 def test_two_integrations_of_one_receiver_are_told_independently() -> None:
-    story = Timeline(receivers=(receiver("ops", hook(), hook(send_resolved=False)),)).at(0).lists(looping("web-1"))
+    story = (
+        Timeline(delivers=False, receivers=(receiver("ops", hook(), hook(send_resolved=False)),))
+        .at(0)
+        .lists(looping("web-1"))
+    )
     story.until(11)
     first = {one.integration: one for one in story.sent}
     answered(story, 12, Delivered(), first["webhook_configs[0]"])
@@ -150,7 +154,9 @@ def test_two_integrations_of_one_receiver_are_told_independently() -> None:
 
 
 def test_an_end_that_nobody_wants_leaves_nothing_behind() -> None:
-    story = Timeline(receivers=(receiver("ops", hook(send_resolved=False)),)).at(0).lists(looping("web-1"))
+    story = (
+        Timeline(delivers=False, receivers=(receiver("ops", hook(send_resolved=False)),)).at(0).lists(looping("web-1"))
+    )
     story.at(60).sees(healed(at=50))
     story.until(2 * HOUR)
     assert said(story) == [FIRST]
@@ -159,18 +165,20 @@ def test_an_end_that_nobody_wants_leaves_nothing_behind() -> None:
 
 
 def test_an_alert_that_has_ended_leaves_nothing_but_its_message_behind() -> None:
-    story = Timeline().at(0).lists(looping("web-1")).at(60).sees(healed(at=50))
+    story = Timeline(delivers=False).at(0).lists(looping("web-1")).at(60).sees(healed(at=50))
     story.until(2 * HOUR)
     answered(story, 2 * HOUR, Delivered(), story.sent[0])
     answered(story, 2 * HOUR + 1, Delivered(), story.sent[1])
     assert said(story) == [FIRST, ENDED]
-    assert {name for name, table in story.player.view.tables() if table.rows} == {"pods", "scopes", "histories"}
+    assert {name for name, table in story.player.view.tables() if table.rows} == {
+        "pods", "scopes", "histories", "channels",
+    }  # fmt: skip
 
 
 def test_repeats_fall_on_the_grid_of_group_interval() -> None:
     """Alertmanager looks for repeats only when a group is flushed (alertmanager-facts, dispatch/dispatch.go)."""
     often = route(repeat_interval=timedelta(minutes=7))
-    story = Timeline(route=often).at(0).lists(looping("web-1"))
+    story = Timeline(delivers=False, route=often).at(0).lists(looping("web-1"))
     assert [at for at, _, _ in story.until(1900)] == [10, 610, 1210, 1810]
 
 
@@ -182,7 +190,7 @@ def test_a_told_alert_that_is_inhibited_is_not_repeated_and_its_end_is_told() ->
         equal=("namespace",),
     )
     fast = route(repeat_interval=timedelta(minutes=10))
-    story = Timeline(inhibit_rules=(rule,), route=fast).at(0).lists(looping("web-1"))
+    story = Timeline(delivers=False, inhibit_rules=(rule,), route=fast).at(0).lists(looping("web-1"))
     story.until(60)
     other = pod(
         "api-1", status(waiting="ErrImagePull", message="x: not found"), owner="Deployment/api", phase="Pending"
@@ -209,9 +217,9 @@ def test_the_rows_of_an_integration_that_is_gone_do_not_spin() -> None:
 
 def test_what_was_told_to_an_integration_that_is_gone_is_forgotten_with_the_alert() -> None:
     two = (receiver("ops", hook(), hook()),)
-    story = Timeline(receivers=two).at(0).lists(looping("web-1"))
+    story = Timeline(delivers=False, receivers=two).at(0).lists(looping("web-1"))
     story.until(60)
-    story.core = story.player.core = Timeline().core
+    story.core = story.player.core = Timeline(delivers=False).core
     story.at(100).restarts().lists(looping("web-1")).at(200).sees(healed(at=190))
     story.until(2 * HOUR)
     assert story.player.view.told.rows == {}
@@ -224,7 +232,7 @@ def test_a_dead_receiver_among_several_loses_nothing_when_its_hold_ends() -> Non
         target=parse_matchers('alertname="ContainerCrashLooping"'),
         equal=("namespace",),
     )
-    story = Timeline(receivers=(receiver("ops", hook(), hook()),), inhibit_rules=(rule,)).at(0)
+    story = Timeline(delivers=False, receivers=(receiver("ops", hook(), hook()),), inhibit_rules=(rule,)).at(0)
     story.lists(looping("web-1"))
     story.until(60)
     refused = next(one for one in story.sent if one.integration == "webhook_configs[1]")
@@ -248,7 +256,7 @@ def test_continue_tells_two_receivers() -> None:
         )
     )
     receivers = (receiver("ops", hook()), receiver("all", hook()), receiver("shop", hook()))
-    story = Timeline(route=tree, receivers=receivers).at(0).lists(looping("web-1"))
+    story = Timeline(delivers=False, route=tree, receivers=receivers).at(0).lists(looping("web-1"))
     story.at(60).sees(healed(at=50))
     story.until(2 * HOUR)
     heard = [(one.receiver, one.reason.name) for one in story.sent]
@@ -257,7 +265,7 @@ def test_continue_tells_two_receivers() -> None:
 
 
 def test_a_try_later_that_ends_delivers_once() -> None:
-    story = Timeline().at(0).lists(looping("web-1"))
+    story = Timeline(delivers=False).at(0).lists(looping("web-1"))
     story.until(11)
     answered(story, 12, TryLater(reason="429", after=timedelta(seconds=90)))
     (row,) = story.player.view.outbox.rows.values()
@@ -270,7 +278,7 @@ def test_a_try_later_that_ends_delivers_once() -> None:
 
 @pytest.mark.parametrize("after", [timedelta(days=300), timedelta.max], ids=["300 days", "as long as can be said"])
 def test_a_receiver_that_asks_for_a_pause_without_end_is_given_up_after_a_day(after: timedelta) -> None:
-    story = Timeline().at(0).lists(looping("web-1"))
+    story = Timeline(delivers=False).at(0).lists(looping("web-1"))
     story.until(11)
     answered(story, 12, TryLater(reason="429", after=after))
     (row,) = story.player.view.outbox.rows.values()
@@ -281,7 +289,7 @@ def test_a_receiver_that_asks_for_a_pause_without_end_is_given_up_after_a_day(af
 
 def test_nobody_is_reminded_of_what_has_not_arrived() -> None:
     often = route(repeat_interval=timedelta(minutes=10))
-    story = Timeline(route=often).at(0).lists(looping("web-1"))
+    story = Timeline(delivers=False, route=often).at(0).lists(looping("web-1"))
     story.until(11)
     answered(story, 12, TryLater(reason="503"), story.sent[0])
     story.until(2 * HOUR)
@@ -292,7 +300,7 @@ def test_nobody_is_reminded_of_what_has_not_arrived() -> None:
 
 
 def test_the_same_answer_twice_is_recorded_once() -> None:
-    story = Timeline().at(0).lists(looping("web-1"))
+    story = Timeline(delivers=False).at(0).lists(looping("web-1"))
     story.until(11)
     message = story.sent[0]
     answered(story, 12, Delivered(), message)
@@ -310,7 +318,7 @@ def test_91_a_template_that_raises_for_one_alert_costs_only_its_text() -> None:
         msgspec.structs.replace(rule, annotations={"summary": bad}) if rule.alert == "ContainerCrashLooping" else rule
         for rule in shipped_rules()
     )
-    story = Timeline(rules=rules).at(0).lists(looping("web-1"))
+    story = Timeline(delivers=False, rules=rules).at(0).lists(looping("web-1"))
     story.until(60)
     assert said(story) == [FIRST]
     (alert,) = story.player.view.alerts.rows.values()
@@ -321,7 +329,7 @@ def test_91_a_template_that_raises_for_one_alert_costs_only_its_text() -> None:
 
 def test_a_refused_summary_of_the_first_start_is_told_again() -> None:
     """Nothing that was broken before is ever told by itself, so the summary must not be lost."""
-    story = Timeline(first_start=FirstStart.SUMMARY).at(0).lists(broken("shop", 1), broken("shop", 2))
+    story = Timeline(delivers=False, first_start=FirstStart.SUMMARY).at(0).lists(broken("shop", 1), broken("shop", 2))
     story.until(60)
     answered(story, 61, GiveUp(reason="401"))
     heard = story.until(HOUR)
@@ -334,7 +342,11 @@ def test_a_refused_summary_of_the_first_start_is_told_again() -> None:
 
 def test_a_refused_summary_to_one_of_two_integrations_is_told_to_that_one_again() -> None:
     receivers = (receiver("ops", hook(), hook()),)
-    story = Timeline(first_start=FirstStart.SUMMARY, receivers=receivers).at(0).lists(broken("a", 1), broken("b", 2))
+    story = (
+        Timeline(delivers=False, first_start=FirstStart.SUMMARY, receivers=receivers)
+        .at(0)
+        .lists(broken("a", 1), broken("b", 2))
+    )
     story.until(60)
     answered(story, 61, GiveUp(reason="401"), story.sent[0])
     story.until(5 * HOUR)
@@ -344,7 +356,9 @@ def test_a_refused_summary_to_one_of_two_integrations_is_told_to_that_one_again(
 
 
 def test_an_open_alert_is_told_to_the_receiver_that_takes_the_place_of_one_that_is_gone() -> None:
-    story = Timeline(route=route("old"), receivers=(receiver("old", hook()),)).at(0).lists(looping("web-1"))
+    story = (
+        Timeline(delivers=False, route=route("old"), receivers=(receiver("old", hook()),)).at(0).lists(looping("web-1"))
+    )
     story.until(60)
     story.core = core(route=route("new"), receivers=(receiver("new", hook()),))
     story.at(HOUR).restarts().lists(looping("web-1"))
@@ -359,7 +373,9 @@ def test_an_open_alert_is_told_to_the_receiver_that_takes_the_place_of_one_that_
 
 
 def test_what_ended_while_its_receiver_was_taken_away_leaves_nothing() -> None:
-    story = Timeline(route=route("old"), receivers=(receiver("old", hook()),)).at(0).lists(pulling("web-1"))
+    story = (
+        Timeline(delivers=False, route=route("old"), receivers=(receiver("old", hook()),)).at(0).lists(pulling("web-1"))
+    )
     story.until(60)
     story.at(61).sees(pod("web-1"))
     story.core = core(route=route("new"), receivers=(receiver("new", hook()),))
@@ -371,7 +387,7 @@ def test_what_ended_while_its_receiver_was_taken_away_leaves_nothing() -> None:
 
 def test_an_end_is_told_though_the_first_message_arrived_only_after_the_second_was_made() -> None:
     names = [f"web-{number}" for number in range(20)]
-    story = Timeline().at(0).lists(looping(names[0]), *(pod(name) for name in names[1:]))
+    story = Timeline(delivers=False).at(0).lists(looping(names[0]), *(pod(name) for name in names[1:]))
     for number in range(1, 5):
         story.at(20 + number).sees(looping(names[number], at=19 + number))
     story.until(311)
@@ -393,8 +409,8 @@ def test_a_mistake_in_the_words_costs_neither_the_news_nor_the_service(
         raise KeyError("https://user:hunter2secret@example.org/")
 
     for name in ("render", "summary"):
-        monkeypatch.setattr(flushing, name, broken_words)
-    story = Timeline(first_start=start).at(0).lists(looping("web-1")).at(60).sees(healed(at=50))
+        monkeypatch.setattr(sending, name, broken_words)
+    story = Timeline(delivers=False, first_start=start).at(0).lists(looping("web-1")).at(60).sees(healed(at=50))
     story.until(2 * HOUR)
     first, last = story.sent
     assert (first.status, last.status) == ("firing", "resolved")

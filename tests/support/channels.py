@@ -33,6 +33,7 @@ from watcher.model.config import (
     ConsoleConfig,
     DiscordConfig,
     EmailConfig,
+    HttpClient,
     Secret,
     SlackConfig,
     WebhookConfig,
@@ -185,7 +186,9 @@ def _sender(
             return DiscordSender(DiscordConfig(webhook_url=Secret(server.url)), session, timeout)
         case "webhook":
             password = Secret("s3cret-passw0rd")
-            config = WebhookConfig(url=Secret(server.url), timeout=timeout, basic_username="u", basic_password=password)
+            config = WebhookConfig(
+                url=Secret(server.url), timeout=timeout, http=HttpClient(basic_username="u", basic_password=password)
+            )
             return WebhookSender(config, session)
         case _:
             url = f"json://user:s3cret-passw0rd@127.0.0.1:{server.port}{server.path}?rto={timeout.total_seconds():g}"

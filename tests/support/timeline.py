@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from watcher.lib.matchers import parse_matchers
 from watcher.lib.yamlpos import load
 from watcher.model.config import FirstStart, Receiver, Secret, WebhookConfig
@@ -95,8 +97,10 @@ Heard = tuple[float, str, str]
 class Timeline:
     """Observations at seconds, played as they are added; `heard` grows by what is sent to `ops`."""
 
-    def __init__(self, **fields: Any) -> None:
-        self.core = core(**fields)
+    def __init__(self, *, delivers: bool = True, **fields: Any) -> None:
+        """`delivers`: each message arrives at once; otherwise the story tells the outcomes (DeliveryDone)."""
+        self.delivers = delivers
+        self.core = core(delivered_at_once=delivers, **fields)
         self.store = MemoryStore(owner="test", lease_for=timedelta(seconds=60))
         self.player = Player(self.core)
         self.sent: list[Notification] = []
@@ -137,7 +141,7 @@ class Timeline:
     def restarts(self, *scopes: Scope, known: bool = True) -> Timeline:
         """Watcher is killed and begins again now, with what it had stored."""
         view, since = done(self.store.load())
-        self.player = Player(self.core)
+        self.player = Player(msgspec.structs.replace(self.core, delivered_at_once=self.delivers))
         self.player.view = view
         return self.takes(Started(at=time(self._at), since=since if known else None, scopes=scopes or (PODS,)))
 
@@ -183,13 +187,17 @@ class Timeline:
                 return EventSeen(at=at, event=event, scope=scope, about=one)
 
     def _play(self, inputs: list[Input], now: datetime) -> None:
-        known = set(self.player.view.outbox.rows)
+        queued = self.player.view.outbox.rows
+        known = set(queued)
+        # What was not answered yet is still on its way.
+        self.player.view.in_flight = frozenset(row.id for row in queued.values() if not row.attempts)
         changes = self.player.changes(inputs, now)
         if changes.durable:
             done(self.store.commit(changes, now))
         self.mistakes.update(changes.mistakes)
-        rows = [row for row in changes.outbox.values() if row is not None and row.id not in known]
-        self.sent.extend(sorted((row.notification for row in rows), key=lambda n: (n.at, n.id)))
+        rows = [row for row in changes.outbox.values() if row is not None] + changes.finished
+        new = [row.notification for row in rows if row.id not in known]
+        self.sent.extend(sorted(new, key=lambda n: (n.at, n.id)))
 
 
 def _said(alert: AlertView) -> str:

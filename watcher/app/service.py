@@ -31,15 +31,18 @@ from watcher.app.watching import Watching, scopes
 from watcher.deliver.factory import make_sender
 from watcher.deliver.heartbeat import HeartbeatUrl
 from watcher.engine.clock import SteadyClock, SystemClock
-from watcher.engine.dispatch import LEASE, Dispatcher, Name
+from watcher.engine.dispatch import Dispatcher
 from watcher.engine.evidence import EvidenceLoop
 from watcher.engine.heartbeat import Heartbeat
 from watcher.engine.queue import IntakeQueue
 from watcher.engine.retention import Retention
 from watcher.engine.vitals import Writing, undelivered, words
+from watcher.engine.worker import LEASE, Name
 from watcher.engine.writer import Writer
 from watcher.model.changes import Changes
+from watcher.model.config import Receiver
 from watcher.model.observations import Scope, Started
+from watcher.notify.channels import traits
 from watcher.ports import Clock, Sender
 from watcher.settings.core import core_of
 from watcher.settings.records import Settings
@@ -90,9 +93,11 @@ class Service:
         """Take up what an earlier process left, and tell the core that a new one begins."""
         clock = self.clock
         view, since = await self.store.load()
-        self.dispatcher = Dispatcher(senders, self.store, self.queue, clock)
-        self.dispatcher.resume(view.outbox.rows.values())
+        self.dispatcher = Dispatcher(senders, self.store, self.queue, clock, paced=paced(self.settings.receivers))
+        self.dispatcher.resume(view.outbox.rows.values(), view.channels.rows.values())
         self.writer = Writer(core_of(self.settings), view, self.store, clock, self.queue, self._hand_on)
+        self.writer.in_flight = self.dispatcher.in_flight
+        self.writer.withhold = lambda changes: self.dispatcher.withhold(changes.outbox)
         self.writing = Writing(self.writer, self.queue, clock)
         if self.settings.record:
             self.recording = RecordingWriter(Path(self.settings.record), cluster=self.settings.cluster)
@@ -120,7 +125,7 @@ class Service:
             yield "heartbeat", self.heartbeat.run()
 
     def _hand_on(self, changes: Changes) -> None:
-        self.dispatcher.committed(changes.outbox)
+        self.dispatcher.committed(changes.outbox, changes.channels)
         if self.evidence is not None:
             self.evidence.ask(changes.fetch)
 
@@ -166,6 +171,16 @@ async def run(settings: Settings, options: RunOptions) -> int:
         service = await stack.enter_async_context(assembled(settings, options))
         await _serve(service, listener, stop)
     return 0
+
+
+def paced(receivers: Iterable[Receiver]) -> frozenset[Name]:
+    """Integrations with a rate: they get one message at a time."""
+    return frozenset(
+        (receiver.name, name)
+        for receiver in receivers
+        for name, config in receiver.integrations
+        if traits(config).every is not None
+    )
 
 
 @contextlib.asynccontextmanager

@@ -3,10 +3,12 @@
 | answer | outcome |
 |---|---|
 | 2xx | delivered |
-| 408, 429, 5xx | try later, not before Retry-After (seconds or a date; Discord says it in its JSON) |
-| 3xx | give up: redirects are not followed, since a message must not wander to an address that nobody configured |
+| 408, 425, 429, 5xx | try later, not before Retry-After (seconds or a date; Discord says it in its JSON) |
+| 3xx | give up: what may be followed, deliver/http.py has followed |
 | other 4xx | give up, with the first words of the answer |
-| no answer, a broken connection, a time-out | try later |
+| no answer, a broken connection, a time-out, no trusted TLS | try later (deliver/http.py) |
+
+425 is RFC 8470's: too early, ask again. Mail's own table is in deliver/smtp.py.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def outcome_of(answer: Answer, secrets: Iterable[str] = ()) -> Outcome:
     if 200 <= status < 300:
         return Delivered()
     reason = _reason(answer, secrets)
-    if status in (408, 429) or status >= 500:
+    if status in (408, 425, 429) or status >= 500:
         return TryLater(reason=reason, after=pause_of(answer))
     if 300 <= status < 400:
         return GiveUp(reason=f"{reason}; redirects are not followed, configure the final address")

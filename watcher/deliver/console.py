@@ -17,7 +17,7 @@ class ConsoleSender:
         self._config = config
         self._stream = stream
 
-    async def send(self, notification: Notification) -> Outcome:
+    async def send(self, notification: Notification, reference: str = "") -> Outcome:
         text = payload(notification, self._config)
         encoding = self._stream.encoding or "utf-8"
         try:

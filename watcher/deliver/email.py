@@ -1,9 +1,10 @@
 """E-mail: one message with a text and an HTML part, to all addresses, over SMTP.
 
-smtplib in the bounded executor rather than Apprise's mail plugin: that one swallows the server's answer (450 and 550
-read the same), makes its text part from the HTML, and cannot say `hello`. As Alertmanager does it: port 465 is TLS
-from the first byte, elsewhere `require_tls` demands STARTTLS. Where a server takes the message for some addresses
-only, a later attempt goes to the others alone; that memory is lost with the process, and costs a doubled mail then.
+Not through Apprise's mail plugin: that one swallows the server's answer (450 and 550 read the same), makes its text
+part from the HTML, and cannot say `hello`. deliver/smtp.py carries the mail and reads the answers, mailthreads.py says
+which mails belong together, html.py has the HTML. Where a server takes the message for some addresses only, a later
+attempt goes to the others alone; that memory is lost with the process, and costs a doubled mail then, which has the
+same Message-ID.
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ import asyncio
 import logging
 import re
 import smtplib
-import ssl
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from datetime import timedelta
 from email.errors import MessageError
@@ -25,12 +25,16 @@ from email.utils import format_datetime, getaddresses
 from typing import Final
 
 from watcher.deliver.answers import REASON_LIMIT, without
-from watcher.deliver.html import page
+from watcher.deliver.html import LIMIT, page
 from watcher.deliver.http import USER_AGENT
-from watcher.lib.text import clean, cut
+from watcher.deliver.mailthreads import SUBJECT_LIMIT, Thread, group_hash, own_subject, thread_of
+from watcher.deliver.smtp import TROUBLE, Courier, Refused, outcome_of_trouble, refusals
+from watcher.deliver.templating import Texts, Writing
+from watcher.deliver.tls import TlsContexts
+from watcher.lib.text import clean, cut, escape_html
 from watcher.model.config import EmailConfig
 from watcher.model.delivery import Delivered, GiveUp, Outcome, TryLater
-from watcher.model.message import Notification
+from watcher.model.message import Message, Notification, Span, Text
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +43,9 @@ SOCKET_TIMEOUT: Final = timedelta(seconds=10)
 TIMEOUT: Final = timedelta(seconds=30)
 """Of the whole, queueing for a thread included."""
 
-_TLS_PORT: Final = 465
-_SUBJECT_LIMIT: Final = 200
 _REMEMBERED: Final = 1000
 _ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
-_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_HEADER: Final = "headers."
 
 
 class EmailSender:
@@ -51,110 +53,153 @@ class EmailSender:
         self._config = config
         self._timeout = timeout
         self._executor = executor
-        self._accepted: OrderedDict[str, set[str]] = OrderedDict()
-        host, _, port = config.smarthost.rpartition(":")
-        self._host, self._port = host.strip("[]"), int(port)
+        self._tls = TlsContexts(config.tls)
+        self._texts = texts_of(config)
+        self._taken: OrderedDict[str, set[str]] = OrderedDict()
+        """By message: the addresses that have it, or never will."""
+        self._courier()
 
-    async def send(self, notification: Notification) -> Outcome:
+    async def send(self, notification: Notification, reference: str = "") -> Outcome:
+        config = self._config
         try:
-            message = payload(notification, self._config)
+            thread = thread_of(notification, reference, _domain(config), daily=config.daily_threads)
+            message = payload(notification, config, thread if config.threading else None, self._texts)
         except (ValueError, MessageError) as error:
             return GiveUp(reason=self._safe(f"the mail cannot be made: {error}"))
-        done = self._accepted.get(notification.id, set())
-        left = [address for address in _addresses(self._config.to) if address not in done]
-        job = asyncio.get_running_loop().run_in_executor(self._executor, self._submit, message, left)
-        try:
-            async with asyncio.timeout(self._timeout.total_seconds()):
-                refused = await job
-        except (OSError, smtplib.SMTPException) as error:
-            # TimeoutError is an OSError.
-            if done and isinstance(error, smtplib.SMTPRecipientsRefused):
-                return self._conclude(notification.id, left, error.recipients)
-            return self._failure(error)
-        return self._conclude(notification.id, left, refused)
+        done = self._taken.get(notification.id, set())
+        left = [address for address in _addresses(config.to) if address not in done]
+        trouble = await self._carry(message, left)
+        if isinstance(trouble, TryLater | GiveUp):
+            return trouble
+        outcome = self._conclude(notification.id, left, trouble)
+        if isinstance(outcome, Delivered) and config.threading:
+            return Delivered(reference=thread.reference(thread.subject or str(message["Subject"])))
+        return outcome
 
     async def close(self) -> None:
         """The executor is the application's."""
 
-    def _submit(self, message: EmailMessage, to: list[str]) -> Mapping[str, tuple[int, bytes]]:
-        """In a thread of the executor. Answers who was refused, where somebody was not."""
-        config = self._config
-        timeout = min(SOCKET_TIMEOUT, self._timeout).total_seconds()
-        sender = _addresses([config.sender])[0]
-        connection: smtplib.SMTP
-        if self._port == _TLS_PORT:
-            context = ssl.create_default_context()
-            connection = smtplib.SMTP_SSL(self._host, self._port, config.hello, timeout=timeout, context=context)
-        else:
-            connection = smtplib.SMTP(self._host, self._port, config.hello, timeout=timeout)
-        with connection:
-            if config.require_tls and self._port != _TLS_PORT:
-                connection.starttls(context=ssl.create_default_context())
-            if config.auth_username and config.auth_password is not None:
-                connection.login(config.auth_username, config.auth_password.value)
-            return connection.send_message(message, sender, to)
+    def _courier(self) -> Courier:
+        """Raises ValueError where the smarthost has no port, which `settings` refuses."""
+        return Courier(self._config, self._tls, min(SOCKET_TIMEOUT, self._timeout).total_seconds())
 
-    def _conclude(self, message: str, to: Iterable[str], refused: Mapping[str, tuple[int, bytes]]) -> Outcome:
+    async def _carry(self, message: EmailMessage, to: list[str]) -> Refused | TryLater | GiveUp:
+        courier = self._courier()
+        sender = _addresses([self._config.sender])[0]
+        job = asyncio.get_running_loop().run_in_executor(self._executor, courier.carry, message, sender, to)
+        try:
+            async with asyncio.timeout(self._timeout.total_seconds()):
+                return await job
+        except smtplib.SMTPRecipientsRefused as error:
+            # Some address has it already, or the mail would not have been sent to these alone.
+            if len(to) < len(_addresses(self._config.to)):
+                return error.recipients
+            return self._told(outcome_of_trouble(error, self._config.smarthost))
+        except TROUBLE as error:
+            courier.abort()
+            return self._told(outcome_of_trouble(error, self._config.smarthost))
+
+    def _conclude(self, message: str, to: Iterable[str], refused: Refused) -> Outcome:
         """The server took it for one address at least, now or at an earlier attempt."""
-        if not refused:
-            self._accepted.pop(message, None)
-            return Delivered()
         later = [address for address, (code, _) in refused.items() if code < 500]
         if not later:
-            log.warning(
-                "some addresses of a mail were refused",
-                extra={"event": "delivery.partly_refused", "message_id": message, "refused": sorted(refused)},
-            )
-            self._accepted.pop(message, None)
+            self._taken.pop(message, None)
+            if refused:
+                log.warning(
+                    "some addresses of a mail were refused",
+                    extra={"event": "delivery.partly_refused", "message_id": message, "refused": sorted(refused)},
+                )
             return Delivered()
-        for_good = {address for address in to if address not in later}
-        self._accepted[message] = self._accepted.get(message, set()) | for_good
-        while len(self._accepted) > _REMEMBERED:
-            self._accepted.popitem(last=False)
-        return TryLater(reason=self._safe(_refusals(refused)))
+        self._taken[message] = self._taken.get(message, set()) | {address for address in to if address not in later}
+        while len(self._taken) > _REMEMBERED:
+            self._taken.popitem(last=False)
+        return TryLater(reason=self._safe(refusals(refused)))
 
-    def _failure(self, error: OSError | smtplib.SMTPException) -> Outcome:
-        match error:
-            case TimeoutError():
-                return TryLater(reason="no answer from the mail server in time")
-            case smtplib.SMTPRecipientsRefused():
-                reason = self._safe(_refusals(error.recipients))
-                later = any(code < 500 for code, _ in error.recipients.values())
-                return TryLater(reason=reason) if later else GiveUp(reason=reason)
-            case smtplib.SMTPResponseException():
-                said = error.smtp_error
-                words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-                reason = self._safe(f"SMTP {error.smtp_code}: {words}")
-                return GiveUp(reason=reason) if 500 <= error.smtp_code < 600 else TryLater(reason=reason)
-            case smtplib.SMTPNotSupportedError():
-                return GiveUp(reason=self._safe(f"the mail server cannot do what is asked: {error}"))
-            case ssl.SSLError():
-                return TryLater(reason="no trusted TLS connection to the mail server")
-            case smtplib.SMTPException():
-                return TryLater(reason=self._safe(f"the mail server broke off: {error}"))
-            case _:
-                return TryLater(reason=f"cannot connect to {self._config.smarthost}: {error.strerror or 'no answer'}")
+    def _told(self, outcome: TryLater | GiveUp) -> TryLater | GiveUp:
+        reason = self._safe(outcome.reason)
+        return TryLater(reason=reason) if isinstance(outcome, TryLater) else GiveUp(reason=reason)
 
     def _safe(self, text: str) -> str:
-        password = self._config.auth_password
-        text = without(text, [password.value] if password is not None else [])
+        secrets = (self._config.auth_password, self._config.auth_secret)
+        text = without(text, [secret.value for secret in secrets if secret is not None])
         return cut(" ".join(clean(text).split()), REASON_LIMIT)
 
 
-def payload(notification: Notification, config: EmailConfig) -> EmailMessage:
-    """The mail. Its Message-ID is the same for every attempt. Raises ValueError for an address that is none."""
-    message = EmailMessage(policy=SMTP)
-    message["Subject"] = cut(" ".join(notification.title.split()), _SUBJECT_LIMIT)
-    message["From"] = _parsed([config.sender])
-    message["To"] = _parsed(config.to)
-    message["Date"] = format_datetime(notification.at)
-    domain = _addresses([config.sender])[0].rpartition("@")[2]
-    message["Message-ID"] = f"<{_UNSAFE.sub('-', notification.id)}@{domain}>"
-    message["Auto-Submitted"] = "auto-generated"
-    message["X-Mailer"] = USER_AGENT
-    message.set_content(f"{notification.title}\n\n{notification.text}\n", cte="quoted-printable")
-    message.add_alternative(page(notification.message), subtype="html", cte="quoted-printable")
-    return message
+def texts_of(config: EmailConfig) -> Texts:
+    """Its templates; keys as the configuration file has them."""
+    headers = {f"{_HEADER}{name}": value for name, value in config.headers}
+    return Texts({"html": config.html, "text": config.text, **headers})
+
+
+def payload(
+    notification: Notification, config: EmailConfig, thread: Thread | None = None, texts: Texts | None = None
+) -> EmailMessage:
+    """The mail; without `thread` it stands alone. Raises ValueError for an address that is none."""
+    writing = (texts or texts_of(config)).of(notification)
+    mail = EmailMessage(policy=SMTP)
+    headers = _headers(config, writing)
+    mail["Subject"] = headers.pop("Subject", "") or _subject(notification, thread)
+    mail["From"] = _parsed([config.sender])
+    mail["To"] = _parsed(config.to)
+    mail["Date"] = format_datetime(notification.at)
+    _identify(mail, thread or thread_of(notification, "", _domain(config), daily=False))
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Mailer"] = USER_AGENT
+    mail["X-Watcher-Receiver"] = notification.receiver
+    mail["X-Watcher-Status"] = notification.status
+    mail["X-Watcher-Severity"] = notification.message.heading.mark.value
+    mail["X-Watcher-Reason"] = notification.reason.value
+    mail["X-Watcher-Group"] = group_hash(notification)
+    for name, value in headers.items():
+        del mail[name]
+        mail[name] = value
+    _fill(mail, notification, writing)
+    return mail
+
+
+def _identify(mail: EmailMessage, thread: Thread) -> None:
+    mail["Message-ID"] = thread.message_id
+    if thread.last:
+        mail["In-Reply-To"] = thread.last
+        mail["References"] = " ".join(dict.fromkeys((thread.first, thread.last)))
+
+
+def _subject(notification: Notification, thread: Thread | None) -> str:
+    return f"Re: {thread.subject}" if thread is not None and thread.subject else own_subject(notification.title)
+
+
+def _headers(config: EmailConfig, writing: Writing) -> dict[str, str]:
+    """What the configuration's templates give; empty ones are left out."""
+    made = {name: " ".join(writing.text(f"{_HEADER}{name}", SUBJECT_LIMIT).split()) for name, _ in config.headers}
+    return {("Subject" if name.lower() == "subject" else name): value for name, value in made.items() if value}
+
+
+def _fill(mail: EmailMessage, notification: Notification, writing: Writing) -> None:
+    """Both parts: the configuration's own where its template gives something, else Watcher's."""
+    text = writing.text("text", LIMIT)
+    html = writing.text("html", LIMIT, escape_html)
+    lines = [text or f"{notification.title}\n\n{notification.text}".rstrip(), *writing.problems]
+    mail.set_content("\n\n".join(lines) + "\n", cte="quoted-printable")
+    if html:
+        html += "".join(f"<p>{escape_html(problem)}</p>" for problem in writing.problems)
+    else:
+        html = page(_with(notification.message, writing.problems), _preheader(notification, str(mail["Subject"])))
+    mail.add_alternative(html, subtype="html", cte="quoted-printable")
+
+
+def _with(message: Message, problems: Iterable[str]) -> Message:
+    more = tuple(Text((Span(problem),)) for problem in problems)
+    return Message(heading=message.heading, blocks=(*message.blocks, *more)) if more else message
+
+
+def _preheader(notification: Notification, subject: str) -> str:
+    """What the subject does not say."""
+    first = next((line for line in notification.text.splitlines() if line.strip()), "")
+    return first if subject == own_subject(notification.title) and first else f"{notification.title} {first}"
+
+
+def _domain(config: EmailConfig) -> str:
+    return _addresses([config.sender])[0].rpartition("@")[2] or "localhost"
 
 
 def _parsed(written: Iterable[str]) -> list[Address]:
@@ -166,9 +211,3 @@ def _parsed(written: Iterable[str]) -> list[Address]:
 
 def _addresses(written: Iterable[str]) -> list[str]:
     return [address for _, address in getaddresses(list(written))]
-
-
-def _refusals(refused: Mapping[str, tuple[int, bytes]]) -> str:
-    return "; ".join(
-        f"SMTP {code} for {address}: {said.decode('utf-8', 'replace')}" for address, (code, said) in refused.items()
-    )

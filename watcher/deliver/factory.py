@@ -12,7 +12,10 @@ from watcher.deliver.apprise import AppriseSender
 from watcher.deliver.console import ConsoleSender
 from watcher.deliver.discord import DiscordSender
 from watcher.deliver.email import EmailSender
+from watcher.deliver.msteams import MSTeamsSender
+from watcher.deliver.pagerduty import PagerDutySender
 from watcher.deliver.slack import SlackSender
+from watcher.deliver.telegram import TelegramSender
 from watcher.deliver.webhook import WebhookSender
 from watcher.model.config import (
     AppriseConfig,
@@ -20,7 +23,10 @@ from watcher.model.config import (
     DiscordConfig,
     EmailConfig,
     Integration,
+    MSTeamsConfig,
+    PagerDutyConfig,
     SlackConfig,
+    TelegramConfig,
     WebhookConfig,
 )
 from watcher.ports import Sender
@@ -28,18 +34,26 @@ from watcher.ports import Sender
 
 def make_sender(integration: Integration, session: aiohttp.ClientSession, executor: Executor) -> Sender:
     """`session` is shared by all; `executor` bounds the threads of the synchronous libraries (mail, Apprise)."""
+    sender: Sender
     match integration:
         case SlackConfig():
-            return SlackSender(integration, session)
+            sender = SlackSender(integration, session)
         case DiscordConfig():
-            return DiscordSender(integration, session)
+            sender = DiscordSender(integration, session)
         case WebhookConfig():
-            return WebhookSender(integration, session)
+            sender = WebhookSender(integration, session)
         case EmailConfig():
-            return EmailSender(integration, executor)
+            sender = EmailSender(integration, executor)
         case AppriseConfig():
-            return AppriseSender(integration, executor)
+            sender = AppriseSender(integration, executor)
+        case PagerDutyConfig():
+            sender = PagerDutySender(integration, session)
+        case TelegramConfig():
+            sender = TelegramSender(integration, session)
+        case MSTeamsConfig():
+            sender = MSTeamsSender(integration, session)
         case ConsoleConfig():
-            return ConsoleSender(integration, sys.stdout)
+            sender = ConsoleSender(integration, sys.stdout)
         case _:
             assert_never(integration)
+    return sender

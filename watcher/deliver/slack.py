@@ -1,121 +1,121 @@
-"""Slack by incoming webhook: Block Kit, a header and sections; the top-level text is what a phone shows.
+"""Slack: by incoming webhook, or with a bot token by the Web API, which can edit.
 
-The mark in the header is the colour: attachments could have a bar of it, but Slack folds long ones away. `verbatim`
-keeps Slack from making links and mentions of plain text. Documented limits: 50 blocks, 3,000 characters a section,
-150 a header (https://docs.slack.dev/reference/block-kit/blocks). Undocumented: msg_blocks_too_long from about 11,000
-to 13,200 characters in all (https://github.com/slackapi/bolt-js/issues/2509 and 2867).
+With a token an end (and evidence that came late) goes into the message that told of the trouble, and what ended is also
+said in its thread; everything else is a new message. The edit comes first, the thread second: an edit may be repeated
+without anybody seeing it, so that a retry after either has failed says nothing twice. Once the edit is there, a thread
+that refuses for good changes nothing: the news is told. A message that cannot be edited any more is sent anew. By
+webhook nothing can be edited: a short message says what changed. `slack_blocks` makes the message, `slack_api` reads
+the answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
 
 import aiohttp
 import msgspec
 
+from watcher.deliver import slack_blocks
 from watcher.deliver.answers import Answer, outcome_of
-from watcher.deliver.fitting import Layout, Limits, lay_out, log_text, shown, units, within
-from watcher.deliver.http import TIMEOUT, post
-from watcher.lib.text import code_block_slack, cut, escape_slack, fit
-from watcher.model.config import SlackConfig
-from watcher.model.delivery import Outcome
-from watcher.model.message import Block, Heading, Links, Log, Notification, Span, Text
-from watcher.notify.plain import heading_line
+from watcher.deliver.http import Client, post
+from watcher.deliver.slack_api import (
+    GONE,
+    POST_MESSAGE,
+    UPDATE,
+    Place,
+    method_url,
+    outcome_of_api,
+    place,
+    refusal,
+    said,
+)
+from watcher.deliver.templating import Texts
+from watcher.model.config import Secret, SlackConfig
+from watcher.model.delivery import Delivered, GiveUp, Outcome, TryLater
+from watcher.model.message import Message, Notification, SendReason
+from watcher.notify.changes import EDITS, changes, standing
 
-HEADER: Final = 150
-SECTION: Final = 3000
-LIMITS: Final = Limits(room=9000, block=2800, part=9000)
+_JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
+"""Without the charset the Web API warns: https://docs.slack.dev/apis/web-api/#post-bodies."""
+_ONLY_NEW: Final = ("channel", "username", "icon_emoji", "icon_url", "unfurl_links", "unfurl_media")
+"""What an edit cannot change."""
 
 
 class SlackSender:
-    def __init__(self, config: SlackConfig, session: aiohttp.ClientSession, timeout: timedelta = TIMEOUT) -> None:
+    def __init__(self, config: SlackConfig, session: aiohttp.ClientSession, timeout: timedelta | None = None) -> None:
         self._config = config
         self._session = session
-        self._timeout = timeout
+        self._timeout = timeout or config.timeout
+        self._client = Client(config.http)
+        self._texts = slack_blocks.texts_of(config)
+        token = (config.token.value,) if config.token is not None else ()
+        self._secrets = (config.api_url.value, *token, *self._client.secrets)
 
-    async def send(self, notification: Notification) -> Outcome:
-        body = msgspec.json.encode(payload(notification, self._config))
-        answer = await post(self._session, self._config.api_url, body, {}, self._timeout)
-        return outcome_of(answer, [self._config.api_url.value]) if isinstance(answer, Answer) else answer
+    async def send(self, notification: Notification, reference: str = "") -> Outcome:
+        if self._config.token is None:
+            return await self._by_webhook(self._payload(notification, changes(notification)))
+        there = place(reference)
+        if notification.reason not in EDITS:
+            return await self._new(self._payload(notification, notification.message))
+        if there is None:
+            return await self._new(self._payload(notification, changes(notification)))
+        return await self._edit(notification, there)
 
     async def close(self) -> None:
         """The session is the application's."""
 
+    def _payload(self, notification: Notification, message: Message) -> dict[str, Any]:
+        return slack_blocks.payload(notification, self._config, self._texts, message)
 
-def payload(notification: Notification, config: SlackConfig) -> dict[str, Any]:
-    heading = notification.message.heading
-    wanted = {
-        "channel": config.channel,
-        "username": config.username,
-        "icon_emoji": config.icon_emoji,
-        "icon_url": config.icon_url,
-    }
-    title = within(HEADER, lambda room: cut(heading_line(heading), room))
-    return {
-        **{key: value for key, value in wanted.items() if value},
-        "text": shown(heading, SECTION, show),
-        "unfurl_links": False,
-        "unfurl_media": False,
-        "blocks": [
-            {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": False}},
-            *(_section(text) for text in _sections(lay_out(notification.message, show, LIMITS))),
-        ],
-    }
+    async def _by_webhook(self, body: dict[str, Any]) -> Outcome:
+        answer = await self._post(self._config.api_url, body, {})
+        if not isinstance(answer, Answer):
+            return answer
+        told = said(answer)
+        if told is not None and not told.ok and 200 <= answer.status < 300:
+            # A proxy or the Web API itself behind the configured address.
+            return refusal(told, answer, self._secrets)
+        return outcome_of(answer, self._secrets)
 
+    async def _new(self, body: dict[str, Any]) -> Outcome:
+        answer = await self._call(POST_MESSAGE, body)
+        return outcome_of_api(answer, self._secrets) if isinstance(answer, Answer) else answer
 
-def show(block: Block, limit: int) -> str:
-    """A block as mrkdwn."""
-    match block:
-        case Heading():
-            return _heading(block, limit)
-        case Text():
-            text = "".join(_span(span) for span in block.spans if span.text)
-            return text if len(text) <= limit else fit("".join(span.text for span in block.spans), limit, escape_slack)
-        case Log():
-            return log_text(block, limit, code_block_slack)
-        case Links():
-            text = " · ".join(f"<{_entities(link.url)}|{escape_slack(link.label)}>" for link in block.links)
-            return text if len(text) <= limit else ""
+    async def _edit(self, notification: Notification, there: Place) -> Outcome:
+        whole = self._payload(notification, standing(notification))
+        edited = {key: value for key, value in whole.items() if key not in _ONLY_NEW}
+        edited = {"attachments": [], **edited, "channel": there.channel, "ts": there.ts}
+        answer = await self._call(UPDATE, edited)
+        if not isinstance(answer, Answer):
+            return answer
+        outcome = outcome_of_api(answer, self._secrets)
+        if isinstance(outcome, GiveUp) and _error(answer) in GONE:
+            return await self._new(whole)
+        if not isinstance(outcome, Delivered):
+            return outcome
+        if notification.reason is not SendReason.UPDATED:
+            reply = {**self._payload(notification, changes(notification)), "channel": there.channel}
+            told = await self._new({**reply, "thread_ts": there.ts})
+            if isinstance(told, TryLater):
+                return told
+        return Delivered(reference=str(there))
 
+    async def _call(self, method: str, body: dict[str, Any]) -> Answer | TryLater | GiveUp:
+        token = self._config.token.value if self._config.token is not None else ""
+        url = Secret(method_url(self._config.api_url.value, method))
+        return await self._post(url, body, {**_JSON, "Authorization": f"Bearer {token}"})
 
-def _heading(heading: Heading, limit: int) -> str:
-    place = f" — {escape_slack(heading.place)}" if heading.place else ""
-    text = f"{heading.mark.symbol} *{escape_slack(heading.title)}*{place}"
-    return text if len(text) <= limit else fit(heading_line(heading), limit, escape_slack)
-
-
-def _span(span: Span) -> str:
-    if span.code:
-        # Inside backticks Slack knows no marks, so nothing but the backtick itself needs another face.
-        return f"`{_entities(span.text.replace('`', 'ˋ'))}`"
-    text = escape_slack(span.text)
-    return f"*{text}*" if span.bold else text
+    async def _post(self, url: Secret, body: dict[str, Any], headers: dict[str, str]) -> Answer | TryLater | GiveUp:
+        content = msgspec.json.encode(body)
+        return await post(self._session, url, content, headers, self._timeout, self._client)
 
 
-def _entities(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _error(answer: Answer) -> str:
+    told = said(answer)
+    return told.error if told is not None else ""
 
 
-def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
-
-
-def _sections(layout: Layout) -> Iterable[str]:
-    """The texts of each alert joined up to the limit of a section."""
-    for part in layout.parts:
-        heading = [shown(part.heading, LIMITS.block, show)] if part.heading is not None else []
-        yield from _joined([*heading, *part.texts])
-    yield from _joined(layout.others)
-
-
-def _joined(texts: Iterable[str]) -> Iterable[str]:
-    section = ""
-    for text in texts:
-        if section and units(section) + 1 + units(text) > SECTION:
-            yield section
-            section = ""
-        section += ("\n" if section else "") + text
-    if section:
-        yield section
+def payload(notification: Notification, config: SlackConfig, texts: Texts | None = None) -> dict[str, Any]:
+    """A new message, whole."""
+    return slack_blocks.payload(notification, config, texts or slack_blocks.texts_of(config), notification.message)

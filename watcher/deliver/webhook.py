@@ -1,21 +1,21 @@
 """Alertmanager's webhook, version 4: what receivers written for Alertmanager read.
 
 Beyond Alertmanager's keys (notification_reason is of 0.32) stand `title` and `text`, the message in words, since
-Watcher's own rules need no annotations. With `max_alerts` the first alerts, the worst, are kept; the common labels and
-annotations stay those of all alerts. `Idempotency-Key` is the same for every attempt at one message.
+Watcher's own rules need no annotations, and of each alert its `members` and `endReason` (empty while it fires). With
+`max_alerts` the first alerts, the worst, are kept; the common labels and annotations stay those of all alerts.
+`Idempotency-Key` is the same for every attempt at one message.
 Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 """
 
 from __future__ import annotations
 
-import base64
 from typing import Any, Final
 
 import aiohttp
 import msgspec
 
 from watcher.deliver.answers import Answer, outcome_of
-from watcher.deliver.http import post
+from watcher.deliver.http import Client, post
 from watcher.model.config import WebhookConfig
 from watcher.model.delivery import Outcome
 from watcher.model.message import AlertView, Notification
@@ -28,16 +28,16 @@ class WebhookSender:
     def __init__(self, config: WebhookConfig, session: aiohttp.ClientSession) -> None:
         self._config = config
         self._session = session
+        self._client = Client(config.http)
 
-    async def send(self, notification: Notification) -> Outcome:
+    async def send(self, notification: Notification, reference: str = "") -> Outcome:
         config = self._config
         body = msgspec.json.encode(payload(notification, config))
-        headers = {"Idempotency-Key": notification.id, **_authorization(config)}
-        answer = await post(self._session, config.url, body, headers, config.timeout)
+        headers = {"Idempotency-Key": notification.id}
+        answer = await post(self._session, config.url, body, headers, config.timeout, self._client)
         if not isinstance(answer, Answer):
             return answer
-        secrets = [secret.value for secret in (config.url, config.bearer_token, config.basic_password) if secret]
-        return outcome_of(answer, secrets)
+        return outcome_of(answer, [config.url.value, *self._client.secrets])
 
     async def close(self) -> None:
         """The session is the application's."""
@@ -71,14 +71,6 @@ def _alert(alert: AlertView) -> dict[str, Any]:
         "endsAt": alert.ends_at if alert.ends_at is not None else _NO_TIME,
         "generatorURL": alert.generator_url,
         "fingerprint": alert.fingerprint,
+        "endReason": alert.end_reason or "",
+        "members": alert.members,
     }
-
-
-def _authorization(config: WebhookConfig) -> dict[str, str]:
-    if config.bearer_token is not None:
-        return {"Authorization": f"Bearer {config.bearer_token.value}"}
-    if config.basic_password is not None or config.basic_username:
-        password = config.basic_password.value if config.basic_password is not None else ""
-        pair = f"{config.basic_username}:{password}".encode()
-        return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
-    return {}

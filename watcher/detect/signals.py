@@ -15,6 +15,7 @@ from watcher.detect.containers import (
     death_id,
     deaths_within,
     died_at,
+    has_completed,
     last_death,
     look,
     next_change,
@@ -90,7 +91,7 @@ def present(
             states.append(_image(view, about, history))
         if history.start_reason:
             states.append(_not_starting(view, about, history))
-        loop = _crash_loop(view, about, history, at)
+        loop = None if has_completed(view, pod) else _crash_loop(view, about, history, at)
         if loop is not None:
             states.append(loop)
             due = next_change(history, at)

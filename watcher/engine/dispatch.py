@@ -1,32 +1,25 @@
-"""The dispatcher: one worker per integration takes its rows of the outbox, sends, and reports the outcome.
+"""The dispatcher: each integration has a worker of its own, so that a dead receiver delays no other.
 
-A dead receiver delays no other. Messages of one group keep their order: a later one waits while an earlier one is
-still queued. New rows come leased by the commit that enqueued them; retries are leased from the store. The finer
-points (rates, circuits, replacing what still waits) come with the issue on delivery.
+New rows come leased by the commit that enqueued them; what waited longer is leased from the store again. Retries,
+rates and pauses are the core's: they stand in the rows and in `Channel`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
+from watcher.engine.worker import WIDTH, Name, Worker
 from watcher.model.delivery import Delivered, GiveUp, Outcome, TryLater
 from watcher.model.observations import DeliveryDone
-from watcher.model.state import OutboxRow
-from watcher.ports import Clock, Intake, Sender, Store, StoreError
+from watcher.model.state import Channel, OutboxRow
+from watcher.ports import Clock, Intake, Sender, Store
 
 log = logging.getLogger("watcher.dispatch")
-
-LEASE = timedelta(seconds=60)
-"""Outlasts the longest time that an adapter may take to send (30 s)."""
-
-Name = tuple[str, str]
-"""(receiver, integration)"""
 
 
 class DispatchStats(msgspec.Struct):
@@ -45,144 +38,72 @@ class DispatchStats(msgspec.Struct):
     def dead(self) -> int:
         return self._of(GiveUp)
 
+    def note(self, row: OutboxRow, outcome: Outcome) -> None:
+        key = (row.receiver, row.integration, type(outcome).__name__)
+        self.by_integration[key] = self.by_integration.get(key, 0) + 1
+
     def _of(self, outcome: type[Outcome]) -> int:
         return sum(count for (_, _, name), count in self.by_integration.items() if name == outcome.__name__)
 
 
-class Worker:
-    """The rows of one integration, and the loop that sends them."""
-
-    def __init__(self, name: Name, sender: Sender, store: Store, intake: Intake, clock: Clock) -> None:
-        self.name = name
-        self.rows: dict[str, OutboxRow] = {}
-        self.sending = False
-        self._leased: set[str] = set()
-        self._resting: set[str] = set()
-        self._sender = sender
-        self._store = store
-        self._intake = intake
-        self._clock = clock
-        self._wake = asyncio.Event()
-
-    def put(self, row: OutboxRow, *, leased: bool) -> None:
-        self.rows[row.id] = row
-        self._resting.discard(row.id)
-        if leased:
-            self._leased.add(row.id)
-        self._wake.set()
-
-    def drop(self, row_id: str) -> None:
-        self.rows.pop(row_id, None)
-        self._leased.discard(row_id)
-        self._resting.discard(row_id)
-        self._wake.set()
-
-    def is_busy(self) -> bool:
-        """Whether a message is in flight, not yet recorded, or due now."""
-        return self.sending or bool(self._resting) or self.is_due()
-
-    def next_row(self) -> OutboxRow | None:
-        """The row to send next: the first of its group, the earliest due of those; of a resting one nothing follows."""
-        heads: dict[str, OutboxRow] = {}
-        for row in sorted(self.rows.values(), key=lambda row: (row.created_at, row.id)):
-            heads.setdefault(row.group, row)
-        ready = (row for row in heads.values() if row.id not in self._resting)
-        return min(ready, key=lambda row: (row.next_at, row.created_at, row.id), default=None)
-
-    def is_due(self) -> bool:
-        row = self.next_row()
-        return row is not None and not self._clock.until(row.next_at)
-
-    async def run(self, stats: DispatchStats) -> None:
-        while True:
-            row = await self._wait()
-            if row.id in self._leased or await self._lease(row):
-                await self._send(row, stats)
-
-    async def _wait(self) -> OutboxRow:
-        while True:
-            self._wake.clear()
-            row = self.next_row()
-            pause = None if row is None else self._clock.until(row.next_at)
-            if row is not None and not pause:
-                return row
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
-
-    async def _lease(self, row: OutboxRow) -> bool:
-        now = self._clock.now()
-        try:
-            leased = await self._store.lease(self.name, now, now + LEASE, limit=100)
-        except StoreError as error:
-            log.warning("no lease to be had", extra={"event": "delivery.lease_failed", "error": str(error)})
-            await asyncio.sleep(1)
-            return False
-        self._leased.update(one.id for one in leased)
-        if row.id not in self._leased:
-            await asyncio.sleep(1)
-        return row.id in self._leased
-
-    async def _send(self, row: OutboxRow, stats: DispatchStats) -> None:
-        """Send, then report: the writer records it. Until it has, the row rests here and is not sent again."""
-        self.sending = True
-        try:
-            outcome = await self._try(row)
-            self._resting.add(row.id)
-            self._leased.discard(row.id)
-            self._note(row, outcome, stats)
-            await self._intake.put(DeliveryDone(at=self._clock.now(), message_id=row.id, outcome=outcome))
-        finally:
-            self.sending = False
-
-    async def _try(self, row: OutboxRow) -> Outcome:
-        """An adapter that raises is a mistake of ours: it costs this message, neither the service nor the others."""
-        try:
-            return await self._sender.send(row.notification)
-        except Exception as error:
-            log.exception("an adapter raised", extra={"event": "delivery.raised", "message_id": row.id})
-            return GiveUp(reason=f"Watcher could not make the message: {type(error).__name__}")
-
-    def _note(self, row: OutboxRow, outcome: Outcome, stats: DispatchStats) -> None:
-        extra: dict[str, object] = {
-            "receiver": row.receiver,
-            "integration": row.integration,
-            "notification": row.id,
-            "attempt": row.attempts + 1,
-        }
-        match outcome:
-            case Delivered():
-                log.info("delivered", extra={"event": "delivery.done", **extra})
-            case TryLater(reason=reason):
-                log.warning("delivery failed, will retry", extra={"event": "delivery.retry", "reason": reason, **extra})
-            case GiveUp(reason=reason):
-                log.error("delivery given up", extra={"event": "delivery.dead", "reason": reason, **extra})
-        key = (*self.name, type(outcome).__name__)
-        stats.by_integration[key] = stats.by_integration.get(key, 0) + 1
-
-
 class Dispatcher:
-    def __init__(self, senders: Mapping[Name, Sender], store: Store, intake: Intake, clock: Clock) -> None:
+    """`paced`: integrations that get one message at a time, because they have a rate."""
+
+    def __init__(
+        self,
+        senders: Mapping[Name, Sender],
+        store: Store,
+        intake: Intake,
+        clock: Clock,
+        *,
+        paced: frozenset[Name] = frozenset(),
+    ) -> None:
         self.stats = DispatchStats()
         self._clock = clock
         self._intake = intake
         self._senders = senders
-        self._workers = {name: Worker(name, sender, store, intake, clock) for name, sender in senders.items()}
+        self._workers = {
+            name: Worker(name, sender, store, intake, clock, width=1 if name in paced else WIDTH)
+            for name, sender in senders.items()
+        }
+        for worker in self._workers.values():
+            worker.done = self._done
         self._orphans: list[OutboxRow] = []
 
-    def resume(self, rows: Iterable[OutboxRow]) -> None:
-        """Rows that an earlier process left undelivered."""
+    def resume(self, rows: Iterable[OutboxRow], channels: Iterable[Channel] = ()) -> None:
+        """What an earlier process left undelivered, and how its channels did."""
+        for channel in channels:
+            self._tune(channel)
         for row in rows:
             self._place(row, leased=False)
 
-    def committed(self, outbox: Mapping[str, OutboxRow | None]) -> None:
-        """What a commit has put into the outbox or taken out of it. A new row is leased by us already."""
+    def in_flight(self) -> frozenset[str]:
+        """Messages that are being sent right now, or whose outcome is not recorded yet."""
+        return frozenset().union(*(worker.in_flight() for worker in self._workers.values()))
+
+    def withhold(self, outbox: Mapping[str, OutboxRow | None]) -> None:
+        """What the core has just taken out of the queue is not begun any more, though it is not committed yet."""
         for row_id, row in outbox.items():
+            if row is None:
+                for worker in self._workers.values():
+                    worker.drop(row_id)
+
+    def committed(
+        self, outbox: Mapping[str, OutboxRow | None], channels: Mapping[Name, Channel | None] | None = None
+    ) -> None:
+        """What a commit has put into the outbox or taken out of it. A new row is leased by us already."""
+        for channel in (channels or {}).values():
+            if channel is not None:
+                self._tune(channel)
+        self.withhold(outbox)
+        for row in outbox.values():
             if row is not None:
                 self._place(row, leased=row.attempts == 0)
-                continue
-            for worker in self._workers.values():
-                worker.drop(row_id)
+
+    def _tune(self, channel: Channel) -> None:
+        worker = self._workers.get(channel.key)
+        if worker is not None:
+            worker.tune(channel)
 
     def _place(self, row: OutboxRow, *, leased: bool) -> None:
         worker = self._workers.get((row.receiver, row.integration))
@@ -205,7 +126,7 @@ class Dispatcher:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             for worker in self._workers.values():
-                group.create_task(worker.run(self.stats), name="/".join(("deliver", *worker.name)))
+                group.create_task(worker.run(), name="/".join(("deliver", *worker.name)))
             await self._give_up_orphans()
 
     async def _give_up_orphans(self) -> None:
@@ -213,6 +134,22 @@ class Dispatcher:
         for row in self._orphans:
             reason = f"the configuration has no {row.integration} in receiver {row.receiver!r} any more"
             await self._intake.put(DeliveryDone(at=self._clock.now(), message_id=row.id, outcome=GiveUp(reason=reason)))
+
+    def _done(self, row: OutboxRow, outcome: Outcome) -> None:
+        self.stats.note(row, outcome)
+        extra: dict[str, object] = {
+            "receiver": row.receiver,
+            "integration": row.integration,
+            "notification": row.id,
+            "attempt": row.attempts + 1,
+        }
+        match outcome:
+            case Delivered():
+                log.info("delivered", extra={"event": "delivery.done", **extra})
+            case TryLater(reason=reason):
+                log.warning("delivery failed, will retry", extra={"event": "delivery.retry", "reason": reason, **extra})
+            case GiveUp(reason=reason):
+                log.error("delivery given up", extra={"event": "delivery.dead", "reason": reason, **extra})
 
     async def close(self) -> None:
         for sender in self._senders.values():

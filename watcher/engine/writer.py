@@ -19,6 +19,7 @@ import tenacity
 from watcher.engine.clock import SteadyClock
 from watcher.engine.queue import IntakeQueue
 from watcher.model.changes import Changes, View
+from watcher.model.hints import Mistake
 from watcher.model.observations import ClockJumped, Input
 from watcher.pipeline import Core, TimerFailed, handle, next_wake
 from watcher.ports import Clock, Store, StoreError
@@ -26,6 +27,7 @@ from watcher.ports import Clock, Store, StoreError
 log = logging.getLogger("watcher.writer")
 
 BATCH = 500
+MISTAKES_KEPT = 200
 _TICK = timedelta(microseconds=1)
 
 
@@ -44,6 +46,9 @@ class WriterStats(msgspec.Struct):
     clock_jumps: int = 0
     clock_behind_seconds: float = 0.0
     """How far the machine's clock is behind the time that we go on by, because it was set back."""
+    mistakes: dict[Mistake, datetime] = {}
+    """Annotations that do not do what their authors meant, and when they were seen last; at most MISTAKES_KEPT."""
+    mistakes_seen: int = 0
     samples: list[str] = []
     """The last observations that a stage could not take, cut."""
 
@@ -63,6 +68,8 @@ class Writer:
         self.clock.not_before(self._last)
         self.busy = False
         self.record: Callable[[Sequence[Input]], None] | None = None
+        self.in_flight: Callable[[], frozenset[str]] = frozenset
+        self.withhold: Callable[[Changes], None] = _nothing
 
     async def run(self) -> None:
         while True:
@@ -89,7 +96,10 @@ class Writer:
         if self.record is not None and stamped:
             self.record(stamped)
         now = self._stamp_now()
+        # No message is begun between these lines: they do not wait.
+        self.view.in_flight = self.in_flight()
         changes = self._ask(stamped, now)
+        self.withhold(changes)
         if changes.durable:
             await self._commit(changes, now)
         self.view.apply(changes)
@@ -185,7 +195,19 @@ class Writer:
             log.error("the store does not answer; intake waits", extra={"event": "store.failing", "error": str(error)})
         self.stats.store_failing = True
 
+    def _note_mistakes(self, mistakes: Sequence[Mistake]) -> None:
+        """Say each once; forget the oldest of too many."""
+        for mistake in mistakes:
+            if self.stats.mistakes.pop(mistake, None) is None:
+                self.stats.mistakes_seen += 1
+                fields = {"object": f"{mistake.namespace}/{mistake.object}", "annotation": mistake.annotation}
+                log.warning(mistake.problem, extra={"event": "hint.mistake", **fields})
+            self.stats.mistakes[mistake] = self._last
+        while len(self.stats.mistakes) > MISTAKES_KEPT:
+            del self.stats.mistakes[next(iter(self.stats.mistakes))]
+
     def _count(self, changes: Changes, inputs: int) -> None:
+        self._note_mistakes(changes.mistakes)
         self.stats.inputs += inputs
         self.stats.batches += 1
         for reason, count in changes.refused.items():
@@ -202,3 +224,6 @@ class Writer:
                     "alert": decision.alert.id if decision.alert is not None else "",
                 },
             )
+
+
+def _nothing(_: Changes) -> None: ...

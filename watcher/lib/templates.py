@@ -5,10 +5,11 @@ Jinja2's immutable sandbox, and in it only what bounds itself. A template is ref
 anything else than text, values, conditions, loops, filters and a few methods: no macros, no `set`, no `**`,
 no `range`, no unknown name or filter. So nothing accumulates; loops have a budget of steps, `*` and `%`
 take numbers only, filters that could multiply text are our own, and the output ends at a limit. Escaping
-for a channel is the channel's (`text`), so autoescape is off. Filters live in `templatefilters`.
+for a channel is the channel's (`text`), so autoescape is off; a caller whose templates write a channel's own markup
+gives `render` an `escape`, for what comes out of the values only. Filters live in `templatefilters`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from types import TracebackType
 from typing import Any, Final
@@ -32,6 +33,7 @@ MAX_LOOPS: Final = 3
 
 _BUDGET: Final = "_watcher_budget"
 _BOUNDED: Final = "_watcher_bounded"
+_ESCAPE: Final = "_watcher_escape"
 _METHODS: Final = frozenset(
     (
         *("items", "keys", "values", "get", "startswith", "endswith", "split", "rsplit", "strip", "lower", "upper"),
@@ -77,6 +79,14 @@ def _bounded(context: Context, values: Iterable[Any]) -> Iterator[Any]:
         yield value
 
 
+@pass_context
+def _written(context: Context, value: Any) -> str:
+    """A value as text, escaped where the caller asked for it; the template's own text does not come here."""
+    text = plain_text(value)
+    escape = context.get(_ESCAPE)
+    return text if escape is None else escape(text)
+
+
 class _Environment(ImmutableSandboxedEnvironment):
     """Jinja2's sandbox with numbers-only `*` and `%`, and keys of mappings before their methods."""
 
@@ -96,7 +106,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 def _environment() -> _Environment:
-    environment = _Environment(undefined=StrictUndefined, autoescape=False, optimized=False, finalize=plain_text)
+    environment = _Environment(undefined=StrictUndefined, autoescape=False, optimized=False, finalize=_written)
     environment.globals.clear()
     environment.filters = {**FILTERS, _BOUNDED: _bounded}
     environment.tests = dict(TESTS)
@@ -117,14 +127,16 @@ class Template:
         self.names = names
         self._compiled = compiled
 
-    def render(self, values: Mapping[str, Any], limit: int = MAX_OUTPUT) -> str:
-        """The text for these values, cut at `limit` characters with ` …`.
+    def render(
+        self, values: Mapping[str, Any], limit: int = MAX_OUTPUT, escape: Callable[[str], str] | None = None
+    ) -> str:
+        """The text for these values, each of them through `escape`; cut at `limit` characters with ` …`.
 
         Raises TemplateProblem, and nothing else, for whatever goes wrong in the template.
         """
         needed = {name: values[name] for name in self.names if name in values}
         try:
-            context = self._compiled.new_context({**needed, _BUDGET: _Budget()})
+            context = self._compiled.new_context({**needed, _BUDGET: _Budget(), _ESCAPE: escape})
             return _capped(self._compiled.root_render_func(context), limit)
         # A template runs its author's text over a cluster's data: any type of error can come out of it.
         except Exception as error:

@@ -23,6 +23,7 @@ from watcher.model.observations import Scope
 from watcher.model.state import (
     Alert,
     Attempt,
+    Channel,
     ClaimState,
     ContainerHistory,
     Decision,
@@ -51,9 +52,10 @@ class Rank:
     """In which order timers of one instant run."""
 
     WINDOW = 0
-    MEMBER = 1
-    ALERT = 2
-    GROUP = 3
+    CHANNEL = 1
+    MEMBER = 2
+    ALERT = 3
+    GROUP = 4
 
 
 Timer = tuple[datetime, int, Any]
@@ -158,12 +160,14 @@ class Overlay(Generic[K, V]):
             self.changed[key] = None
             self._own.drop(key)
 
+    def keys(self, name: str, value: Hashable) -> Iterator[K]:
+        """Keys of one index value, in no particular order."""
+        yield from (key for key in self._base.keys_by(name, value) if key not in self.changed)
+        yield from self._own.keys_by(name, value)
+
     def by(self, name: str, value: Hashable) -> list[V]:
         """Rows of one index value, sorted by key."""
-        keys = [key for key in self._base.keys_by(name, value) if key not in self.changed]
-        keys.extend(self._own.keys_by(name, value))
-        keys.sort()
-        rows = (self.get(key) for key in keys)
+        rows = (self.get(key) for key in sorted(self.keys(name, value)))
         return [row for row in rows if row is not None]
 
     def items(self) -> Iterator[tuple[K, V]]:
@@ -206,7 +210,7 @@ def _member_pod(row: Member) -> str:
 
 IN_MEMORY = ("pods", "claims", "nodes", "namespaces", "warned")
 """Tables that the first lists of a process bring back."""
-STORED = ("scopes", "histories", "volumes", "members", "alerts", "groups", "told", "outbox")
+STORED = ("scopes", "histories", "volumes", "members", "alerts", "groups", "told", "outbox", "channels")
 TABLES = (*IN_MEMORY, *STORED)
 """All tables, by their names in View, Changes and Draft."""
 
@@ -261,7 +265,12 @@ class View:
                 "group": lambda t: t.group,
             }
         )
-        self.outbox: Table[str, OutboxRow] = Table({"group": lambda m: m.group})
+        self.outbox: Table[str, OutboxRow] = Table(
+            {"group": lambda m: m.group, "channel": lambda m: (m.receiver, m.integration)}
+        )
+        self.channels: Table[tuple[str, str], Channel] = Table({}, (Rank.CHANNEL, lambda c: c.due))
+        self.in_flight: frozenset[str] = frozenset()
+        """Messages that are being sent right now: nothing may take their place."""
 
     def apply(self, changes: Changes) -> None:
         """Take over what has been committed. Delivered and dead messages leave the memory."""
@@ -321,6 +330,7 @@ class Changes(msgspec.Struct, kw_only=True):
     told: dict[ToldKey, Told | None] = {}
     outbox: dict[str, OutboxRow | None] = {}
     """None: it left the queue; its final row is in `finished`."""
+    channels: dict[tuple[str, str], Channel | None] = {}
     finished: list[OutboxRow] = []
     transitions: list[Transition] = []
     decisions: list[Decision] = []
@@ -358,6 +368,8 @@ class Draft:
         self.groups = Overlay(view.groups, view.muted)
         self.told = Overlay(view.told)
         self.outbox = Overlay(view.outbox)
+        self.channels = Overlay(view.channels, view.muted)
+        self.in_flight = view.in_flight
         self.finished: list[OutboxRow] = []
         self.transitions: list[Transition] = []
         self.decisions: list[Decision] = []
@@ -371,6 +383,7 @@ class Draft:
             self.members,
             self.alerts,
             self.groups,
+            self.channels,
         )
 
     def first_timer(self, floor: datetime | None) -> Timer | None:

@@ -11,6 +11,8 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True, tag="delivered", gc=F
     """The receiver has it. `reference`: its own id for the message, where it gives one (for edits, later)."""
 
     reference: str = ""
+    pause: timedelta | None = None
+    """The least time until the next message on this channel, where the receiver says so."""
 
 
 class TryLater(msgspec.Struct, frozen=True, kw_only=True, tag="try_later", gc=False):

@@ -47,6 +47,9 @@ class SendReason(StrEnum):
     ALL_ENDED = "all alerts resolved"
     REPEAT = "repeat interval elapsed"
     BASELINE = "already broken at the first start"
+    DIGEST = "many alerts began at once"
+    UPDATED = "evidence came after the message"
+    TEST = "a test message"
 
 
 class HoldReason(StrEnum):
@@ -58,11 +61,13 @@ class HoldReason(StrEnum):
     SILENCED = "a silence matches it"
     MUTED = "a time interval mutes its route"
     BASELINE = "it was broken before Watcher first saw it, and stands in the summary"
+    VACANT = "its pod was gone before anybody was told of it; told if a replacement fails the same way"
     NEVER_TOLD = "it ended before anybody was told of it"
     NO_END_WANTED = "send_resolved is false for this integration"
     NO_RECEIVER = "its route leads to no receiver"
     UNSEEN = "it was told, and nothing was heard of it since: it is not repeated until it is seen again"
     MUTED_BY_HINT = "an annotation of its workload or namespace mutes it"
+    DIGEST = "very many alerts began at once: it stands in the digest"
     IGNORED_BY_HINT = "an annotation of its workload or namespace has it ignored"
 
 
@@ -151,3 +156,5 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     title: str
     text: str
     message: Message
+    whole: Message | None = None
+    """Where `message` tells only what changed: all alerts as they are now, for channels that edit the first message."""

@@ -294,6 +294,22 @@ class StreamStale(Signal, frozen=True, kw_only=True, tag="StreamStale"):
         return Subject(namespace=self.namespace, uid=self.uid)
 
 
+class DeliveryFailing(Signal, frozen=True, kw_only=True, tag="DeliveryFailing"):
+    """Watcher cannot deliver to one integration: its last message died, or one has waited for more than 5 min."""
+
+    receiver: str = ""
+    integration: str = ""
+    """`slack_configs[0]`"""
+    dead: bool = False
+    """The last message was given up: the receiver will never hear of it."""
+    reason: str = ""
+    """What the last failure said."""
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(uid=self.uid)
+
+
 class PodFailed(Signal, frozen=True, kw_only=True, tag="PodFailed"):
     """A pod that went to phase Failed, at the time it failed. Gone when its workload has its ready pods back."""
 
@@ -336,5 +352,6 @@ AnySignal = (
     | NodeNotReady
     | NodePressure
     | StreamStale
+    | DeliveryFailing
 )
 SIGNALS: dict[str, type[Signal]] = {cls.__name__: cls for cls in get_args(AnySignal)}

@@ -321,6 +321,15 @@ class Sent(Row, frozen=True, kw_only=True):
 
     integration: str
     at: datetime
+    reference: str = ""
+    """What the integration calls the conversation's last new message (`Delivered.reference`)."""
+
+
+class Owed(Row, frozen=True, kw_only=True):
+    """An alert whose end one integration has still to hear: the message that told it was refused."""
+
+    integration: str
+    alert: Alert
 
 
 class Group(Row, frozen=True, kw_only=True):
@@ -337,6 +346,9 @@ class Group(Row, frozen=True, kw_only=True):
     sent: tuple[Sent, ...] = ()
     baseline: bool = False
     """The summary of the first start, not a group of a route."""
+    digest: str = ""
+    """Of a storm: the integration whose digest it is, not a group of a route."""
+    owed: tuple[Owed, ...] = ()
 
 
 class ToldKey(msgspec.Struct, frozen=True, kw_only=True, order=True, gc=False):
@@ -363,12 +375,16 @@ class Told(Row, frozen=True, kw_only=True):
     """It was told that every pod of the workload is concerned."""
     baseline: bool = False
     """Told by the summary of the first start only: not repeated."""
+    bare: bool = False
+    """Told before its log lines had come."""
 
 
 class MessageState(StrEnum):
     QUEUED = "queued"
     DELIVERED = "delivered"
     DEAD = "dead"
+    REPLACED = "replaced"
+    """A later message of its conversation says all that it would have said."""
 
 
 class OutboxRow(Row, frozen=True, kw_only=True):
@@ -386,6 +402,37 @@ class OutboxRow(Row, frozen=True, kw_only=True):
     """When it may be tried (again)."""
     error: str = ""
     """What the last attempt said."""
+    reference: str = ""
+    """Of the conversation's last new message, for channels that can edit it."""
+    ended: tuple[Alert, ...] = ()
+    """Alerts whose end it tells: they are forgotten elsewhere."""
+
+
+class Channel(Row, frozen=True, kw_only=True):
+    """One integration of one receiver: when it may be sent to, and how it does. Stored: a rate survives a restart."""
+
+    receiver: str
+    integration: str
+    not_before: datetime | None = None
+    """Nothing is sent earlier: its rate, its Retry-After, or the pause after failures in a row."""
+    paced_to: datetime | None = None
+    """Up to when its rate is used up (GCRA's theoretical arrival time)."""
+    failures: int = 0
+    """In a row; from CIRCUIT_OPENS_AT on one message at a time is tried."""
+    dead_at: datetime | None = None
+    """The last dead letter since something was delivered."""
+    error: str = ""
+    """What the last failure said."""
+    firsts: tuple[datetime, ...] = ()
+    """First messages of groups, of late: a storm has many."""
+    criticals: tuple[datetime, ...] = ()
+    """Those of them that were critical."""
+    due: datetime | None = None
+    """When its oldest message will have waited for too long."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.receiver, self.integration)
 
 
 class Meta(Row, frozen=True, kw_only=True):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 import msgspec
 
+from watcher.model.config import LinkConfig
 from watcher.model.identity import Workload
 from watcher.model.message import SendReason
 from watcher.model.state import Alert, Member
@@ -32,6 +33,8 @@ class AlertFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     told_at: datetime | None = None
     explains: tuple[Alert, ...] = ()
     """Alerts held because this one explains them."""
+    unheard: bool = False
+    """Of one that has ended: its receiver could not be reached while it fired, and never heard that it began."""
     log_expected: bool = False
     """Evidence was asked for and has not come yet."""
     causes: tuple[Alert, ...] = ()
@@ -57,3 +60,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     group_labels: dict[str, str]
     cluster: str = ""
     external_url: str = ""
+    links: tuple[LinkConfig, ...] = ()
+    """The configuration's own, for every alert."""
+    zone: tzinfo = UTC
+    """In which people read its times."""

@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from watcher.lib.durations import in_words
+from watcher.model.config import LinkConfig
 from watcher.model.message import Mark, Text
 from watcher.model.signals import Signal
 from watcher.model.state import Alert, EndReason, Member
@@ -26,12 +27,13 @@ _SECOND: Final = timedelta(seconds=1)
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An alert at the time of its message. `grouped`: other alerts stand in the same message."""
+    """An alert at the time of its message, in the zone of its readers. `grouped`: others stand in the same message."""
 
     facts: AlertFacts
     at: datetime
     grouped: bool = False
     log_lines: int = 12
+    links: tuple[LinkConfig, ...] = ()
 
     @property
     def alert(self) -> Alert:

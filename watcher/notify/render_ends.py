@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from watcher.lib.durations import in_words
-from watcher.model.message import Text
+from watcher.model.message import Span, Text
 from watcher.model.state import EndReason
 from watcher.notify.render_case import Case
-from watcher.notify.render_signals import words_of
-from watcher.notify.render_text import capital, clock, listed, name, paragraph
+from watcher.notify.render_signals import has_words, words_of
+from watcher.notify.render_text import Part, capital, clock, clock_and_zone, listed, name, paragraph
 
 _CLOSED: Final = {
     EndReason.IDLE: "idle: no pod mounts it any more",
@@ -25,6 +25,8 @@ _AFTERWORDS: Final = {
     EndReason.OUT_OF_SCOPE: "Watcher no longer watches it.",
 }
 _DELETED: Final = {"Pod": "the pod was deleted", "PersistentVolumeClaim": "the claim was deleted"}
+_PAST: Final = {"is": "was", "has": "had", "cannot": "could not"}
+UNHEARD: Final = "You are told late because this receiver could not be reached."
 _DAY: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
 _NODES: Final = 3
@@ -34,24 +36,71 @@ def end_title(case: Case) -> str:
     lead, reason = case.alert.lead, case.alert.end_reason
     words = words_of(lead)
     called = words.called(case, lead)
+    if case.facts.unheard:
+        return f"{called} {_had_been(case)} for {in_words(case.lasted)} and {_is_over(case)}"
     if reason is EndReason.RECOVERED:
         return f"{called} {words.over if case.grouped else 'has recovered'}"
+    return f"{called}: {closed_words(case)}"
+
+
+def closed_words(case: Case) -> str:
+    """`closed, its pods were deleted`: the words of every end that is no recovery."""
+    reason = case.alert.end_reason
     if reason is EndReason.DELETED:
         gone = "the node was deleted" if case.alert.key.node else "its pods were deleted"
-        return f"{called}: closed, {_DELETED.get(case.kind, gone)}"
+        return f"closed, {_DELETED.get(case.kind, gone)}"
     if reason is EndReason.UNKNOWN:
-        return f"{called}: closed, not seen for {_unseen_for(case)}"
-    return f"{called}: closed" + (f", {_CLOSED[reason]}" if reason in _CLOSED else "")
+        return f"closed, not seen for {_unseen_for(case)}"
+    return "closed" + (f", {_CLOSED[reason]}" if reason in _CLOSED else "")
+
+
+def end_line(case: Case) -> list[Part]:
+    """`api is no longer OOM-killed after 1 h 12 min. It was OOM-killed 9 times; all 12 pods are ready.`"""
+    words = _sentences(case)
+    lasted = in_words(case.lasted)
+    after = f" after {lasted}" if lasted not in words else ""
+    return [Span(end_title(case) + after, bold=True), f". {words}" if words else "."]
+
+
+def unheard_line(case: Case) -> list[Part]:
+    """`api was in a crash loop from 13:42 to 14:10 UTC (28 min) and has recovered`, without its full stop."""
+    lead, ends = case.alert.lead, case.alert.ends_at or case.at
+    called = words_of(lead).called(case, lead)
+    head = Span(f"{called} {_had_been(case)}", bold=True)
+    return [head, f" {_from_to(case, ends)} ({in_words(case.lasted)}) and {_is_over(case)}"]
+
+
+def _from_to(case: Case, ends: datetime) -> str:
+    return f"from {clock(case.alert.since, case.at)} to {clock_and_zone(ends, case.at)}"
+
+
+def _had_been(case: Case) -> str:
+    """`was in a crash loop`, `could not get its image`"""
+    if not has_words(case.alert.lead):
+        return f"had {name(case.alert.key.alertname)}"
+    first, _, rest = words_of(case.alert.lead).effect.partition(" ")
+    return f"{_PAST.get(first, first)} {rest}".rstrip()
+
+
+def _is_over(case: Case) -> str:
+    return "has recovered" if case.alert.end_reason is EndReason.RECOVERED else f"was {closed_words(case)}"
 
 
 def ended(case: Case) -> Iterator[Text]:
     """All that stands under the heading."""
+    if case.facts.unheard:
+        moments = capital(_from_to(case, case.alert.ends_at or case.at))
+        yield paragraph([f"{moments}. {UNHEARD}"])
+    elif words := _sentences(case):
+        yield paragraph([words])
+
+
+def _sentences(case: Case) -> str:
     reason = case.alert.end_reason
     parts = [capital(sentence) + "." for sentence in (_was_and_is(case), _silent(case)) if sentence]
     if reason in _AFTERWORDS:
         parts.append(_AFTERWORDS[reason])
-    if parts:
-        yield paragraph([" ".join(parts)])
+    return " ".join(parts)
 
 
 def _was_and_is(case: Case) -> str:

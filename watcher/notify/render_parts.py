@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
 from watcher.lib.rollouts import rollout_words
-from watcher.model.message import Block, Heading, Link, Links, Log, Text
+from watcher.model.message import Block, Heading, Log, Text
 from watcher.model.signals import PodNotReady, PodPending
 from watcher.model.state import Alert, Member
 from watcher.notify.render_case import Case
 from watcher.notify.render_ends import end_title, ended
+from watcher.notify.render_links import links
 from watcher.notify.render_signals import has_words, words_of
 from watcher.notify.render_text import (
     DESCRIPTION_LIMIT,
@@ -20,7 +20,7 @@ from watcher.notify.render_text import (
     Part,
     capital,
     clock,
-    clock_utc,
+    clock_and_zone,
     listed,
     many,
     name,
@@ -35,9 +35,10 @@ MEMBERS: Final = 5
 EVENTS: Final = 3
 EXPLAINED: Final = 5
 SILENT: Final = 3
+SHORT_DESCRIPTION: Final = 200
+"""Of a rule's own text where it was told before."""
 HINT_LIMIT: Final = 160
 
-_URL: Final = re.compile(r"https?://[^\s<>\"'`|]+")
 _BACK_OFF: Final = "back-off"
 """The kubelet's events that only repeat what the sentence says."""
 
@@ -77,14 +78,30 @@ def body(case: Case) -> tuple[Block, ...]:
     return tuple(_firing(case) if case.firing else ended(case))
 
 
+def again(case: Case) -> Iterator[Block]:
+    """What stands under the heading of an alert that was told in full before: no evidence, and no log, twice.
+
+    Where it has more pods than were told: what it was, what it is, and whom it concerns.
+    """
+    lead = case.alert.lead
+    if words_of(lead).sentence(case, lead):
+        yield from _happened(case)
+    else:
+        yield from _text([said(case.alert.annotations.get("description", ""), SHORT_DESCRIPTION)])
+    yield from _unseen(case)
+    yield from _text([where(case)])
+    if case.grew:
+        yield from _text([members(case)])
+        yield from _next(case)
+    yield from links(case)
+
+
 def _firing(case: Case) -> Iterator[Block]:
     lead = case.alert.lead
-    words = words_of(lead)
-    sentence = words.sentence(case, lead)
-    yield from _text([*_growth(case), *sentence, *_pods(words.pods(case), bool(sentence))])
+    yield from _happened(case)
     yield from _unseen(case)
     yield from _rollout(case)
-    yield from words.evidence(case, lead)
+    yield from words_of(lead).evidence(case, lead)
     yield from _text([said(case.alert.annotations.get("description", ""), DESCRIPTION_LIMIT)])
     for problem in case.alert.problems:
         yield paragraph([f"A text of its rule could not be made: {said(problem)}"])
@@ -93,11 +110,24 @@ def _firing(case: Case) -> Iterator[Block]:
     yield from _text([members(case)])
     yield from _log(case)
     yield from _explained(case)
-    step = words.next_step(case, case.worst if type(case.worst) is type(lead) else lead)
+    yield from _next(case)
+    yield from _hints(case)
+    yield from links(case)
+
+
+def _happened(case: Case) -> Iterator[Text]:
+    """In one paragraph: what it was, what happened, how many pods."""
+    lead = case.alert.lead
+    words = words_of(lead)
+    sentence = words.sentence(case, lead)
+    yield from _text([*_growth(case), *sentence, *_pods(words.pods(case), bool(sentence))])
+
+
+def _next(case: Case) -> Iterator[Text]:
+    lead = case.alert.lead
+    step = words_of(lead).next_step(case, case.worst if type(case.worst) is type(lead) else lead)
     if step:
         yield paragraph(["Next: ", *step])
-    yield from _hints(case)
-    yield from _links(case)
 
 
 def _text(parts: list[Part]) -> Iterator[Text]:
@@ -122,7 +152,7 @@ def where(case: Case) -> str:
         *words_of(alert.lead).what(case, alert.lead),
         f"namespace {namespace(alert)}" if namespace(alert) else "",
         f"cluster {cluster(alert)}" if cluster(alert) else "",
-        f"since {clock_utc(alert.since, case.at)}",
+        f"since {clock_and_zone(alert.since, case.at)}",
         said(alert.labels.get("severity", ""), 30),
     ]
     return " · ".join(part for part in parts if part)
@@ -257,9 +287,3 @@ def _subject(cause: Alert, effect: Alert) -> str:
     if isinstance(effect.lead, PodPending | PodNotReady):
         return "A pod of the same workload"
     return f"Container {name(key.container)}" if key.container else "The same workload"
-
-
-def _links(case: Case) -> Iterator[Links]:
-    url = said(case.alert.annotations.get("runbook_url", ""), 2000)
-    if _URL.fullmatch(url):
-        yield Links((Link("Runbook", url),))

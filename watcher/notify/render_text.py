@@ -2,7 +2,7 @@
 
 Every text that comes from the cluster enters a message through `said`, `quoted_lines`, `name` or `safe`, and nowhere
 else: there it is redacted, freed of control characters and cut (behaviours 88 to 90). Escaping is each channel's own.
-Times are UTC and are marked so once, in the line that says where (`since`).
+Times are in the zone of the message, which is named once, in the line that says where (`since`).
 """
 
 from __future__ import annotations
@@ -109,13 +109,17 @@ def span(seconds: float) -> str:
 
 
 def clock(moment: datetime, at: datetime, seconds: bool = False) -> str:
-    """`14:02`, `14:02 yesterday` or `14:02 on 17 Nov`, seen from `at`."""
+    """`14:02`, `14:02 yesterday` or `14:02 on 17 Nov`, seen from `at` and in its zone."""
+    moment = moment.astimezone(at.tzinfo)
     return f"{moment:%H:%M:%S}" + _day(moment, at) if seconds else f"{moment:%H:%M}" + _day(moment, at)
 
 
-def clock_utc(moment: datetime, at: datetime) -> str:
-    """The one time of a message that names its zone: `13:42 UTC yesterday`."""
-    return f"{moment:%H:%M} UTC{_day(moment, at)}"
+def clock_and_zone(moment: datetime, at: datetime) -> str:
+    """The one time of a message that names its zone: `13:42 UTC yesterday`, `14:42 CET`, `10:42 UTC-03`."""
+    moment = moment.astimezone(at.tzinfo)
+    zone = moment.tzname() or ""
+    # Half of the zones of the IANA database have no letters, only their distance from UTC.
+    return f"{moment:%H:%M} {'UTC' if zone[:1] in ('+', '-') else ''}{zone}{_day(moment, at)}"
 
 
 def _day(moment: datetime, at: datetime) -> str:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import msgspec
 
 from watcher.detect.hints import Known, known
 from watcher.model.changes import Draft
-from watcher.model.config import FirstStart, HintRule, Receiver
+from watcher.model.config import FirstStart, HintRule, LinkConfig, Receiver, StormConfig
 from watcher.model.identity import AlertKey, Subject, Workload
 from watcher.model.observations import EventType, Scope, Seen
 from watcher.model.rule import CompiledRule
 from watcher.model.signals import Signal
-from watcher.model.state import Alert, Decision, Group, Member, MemberState, PodState, ScopeState, Transition
+from watcher.model.state import Alert, Channel, Decision, Group, Member, MemberState, PodState, ScopeState, Transition
 from watcher.routing.inhibition import InhibitRule
 from watcher.routing.route import Route
 
 REPLACEMENT_PATIENCE = timedelta(minutes=2)
 """How long an alert waits for a replacement of its last member's pod to fail the same way."""
+
+MANY = 100
+TOGETHER = timedelta(seconds=1)
+"""An alert of a workload with so many pods is looked at once in this time: each look is at all of its members."""
 
 
 class Core(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,10 +36,16 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
     inhibit_rules: tuple[InhibitRule, ...] = ()
     first_start: FirstStart = FirstStart.SUMMARY
     external_url: str = ""
+    storm: StormConfig = StormConfig()
+    links: tuple[LinkConfig, ...] = ()
+    zone: tzinfo = UTC
+    """In which people read the times of messages."""
     known_hints: Known = Known()
     evidence: bool = True
     """Whether somebody fetches what alerts ask for. A replay of what people have cannot: its messages say nothing
     of log lines."""
+    delivered_at_once: bool = False
+    """Whether each message counts as delivered when it is decided: in a replay that holds no outcomes of its own."""
     by_signal: Mapping[type[Signal], tuple[CompiledRule, ...]] = {}
     by_rule: Mapping[str, CompiledRule] = {}
     routes: Mapping[str, Route] = {}
@@ -108,9 +118,11 @@ class Step(msgspec.Struct):
         self.draft.decisions.append(decision)
 
     def touch(self, alert: Alert) -> None:
-        """Have routing look at the alert once this instant is over."""
-        if alert.settle_at is None or alert.settle_at > self.at:
-            alert = msgspec.structs.replace(alert, settle_at=self.at)
+        """Have routing look at the alert once this instant is over; at one of many pods not at each change of each."""
+        many = not alert.news and max(alert.peak, self.tally(alert.workload).pods) >= MANY
+        at = self.at + TOGETHER if many else self.at
+        if alert.settle_at is None or alert.settle_at > at:
+            alert = msgspec.structs.replace(alert, settle_at=at)
         self.draft.alerts.put(alert.key, alert)
 
     def scope(self, scope: Scope) -> ScopeState:
@@ -123,6 +135,9 @@ class Step(msgspec.Struct):
             state = begun(state)
             self.draft.scopes.put(one.scope, state)
         return state
+
+    def channel(self, key: tuple[str, str]) -> Channel:
+        return self.draft.channels.get(key) or Channel(receiver=key[0], integration=key[1])
 
     def siblings(self, workload: Workload) -> list[PodState]:
         return self.draft.pods.by("workload", workload)
@@ -155,6 +170,11 @@ class Step(msgspec.Struct):
         """How many subjects make the alert fire: those that nothing explains, or all if everything is explained."""
         members = self.members(alert)
         return len(subjects([m for m in members if m.explained_by is None] or members))
+
+    def has_members(self, alert: AlertKey) -> bool:
+        """Whether a member makes the alert fire."""
+        members = (self.draft.members.get(key) for key in self.draft.members.keys("alert", alert))
+        return any(m is not None and m.state is not MemberState.PENDING for m in members)
 
     def route_of(self, group: Group) -> Route:
         return self.core.routes.get(group.route) or self.core.route

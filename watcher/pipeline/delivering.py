@@ -12,8 +12,9 @@ import msgspec
 from watcher.model.delivery import Delivered, GiveUp, TryLater
 from watcher.model.identity import AlertKey
 from watcher.model.observations import DeliveryDone
-from watcher.model.state import Attempt, Group, MessageState, OutboxRow
+from watcher.model.state import Attempt, Group, MessageState, OutboxRow, Owed
 from watcher.notify.retry import DeadLetter, after_failure
+from watcher.pipeline import channels
 from watcher.pipeline.core import Step
 from watcher.pipeline.settling import make_due
 
@@ -25,13 +26,30 @@ def done(step: Step, one: DeliveryDone) -> None:
     row = msgspec.structs.replace(row, attempts=row.attempts + 1)
     step.draft.attempts.append(Attempt(at=step.at, message=row.id, outcome=one.outcome))
     match one.outcome:
-        case Delivered():
+        case Delivered(reference=reference):
             _finish(step, row, MessageState.DELIVERED, "")
             _arrived(step, row)
+            _refer(step, row, reference)
         case TryLater() as failure:
             _later(step, row, failure)
         case GiveUp(reason=reason):
             _dead(step, row, reason)
+    channels.attempted(step, (row.receiver, row.integration), one.outcome)
+
+
+def _refer(step: Step, row: OutboxRow, reference: str) -> None:
+    """What later messages of the conversation may edit, or answer to."""
+    group = step.draft.groups.get(row.group)
+    if not reference or group is None:
+        return
+    sent = tuple(
+        msgspec.structs.replace(one, reference=reference) if one.integration == row.integration else one
+        for one in group.sent
+    )
+    step.draft.groups.put(group.id, msgspec.structs.replace(group, sent=sent))
+    for other in step.draft.outbox.by("group", row.group):
+        if other.integration == row.integration:
+            step.draft.outbox.put(other.id, msgspec.structs.replace(other, reference=reference))
 
 
 def _arrived(step: Step, row: OutboxRow) -> None:
@@ -68,8 +86,22 @@ def _dead(step: Step, row: OutboxRow, reason: str) -> None:
     if any(told.baseline for told in untold):
         _summary_again(step, row, [told.key.alert for told in untold])
     group = step.draft.groups.get(row.group)
+    if row.ended:
+        group = _owe(step, row, group)
     if group is not None:
         make_due(step, group)
+
+
+def _owe(step: Step, row: OutboxRow, group: Group | None) -> Group:
+    """Whoever was told that something fires is told once that it ended: what this message told is told again."""
+    if group is None:
+        route = next((one for one in step.core.routes.values() if one.receiver == row.receiver), step.core.route)
+        labels = row.notification.group_labels
+        group = Group(id=row.group, route=route.id, receiver=row.receiver, labels=labels, origin=row.created_at)
+    owed = (*group.owed, *(Owed(integration=row.integration, alert=alert) for alert in row.ended))
+    group = msgspec.structs.replace(group, owed=owed)
+    step.draft.groups.put(group.id, group)
+    return group
 
 
 def _summary_again(step: Step, row: OutboxRow, keys: Sequence[AlertKey]) -> None:

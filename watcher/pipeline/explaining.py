@@ -70,7 +70,7 @@ def _cause(step: Step, member: Member) -> AlertKey | None:
 def _is_effect(step: Step, signal: AnySignal, member: Member, other: Member) -> bool:
     """Whether `member` is the effect of `other`, a member about the same pod."""
     if isinstance(signal, _WAITS):
-        return isinstance(other.signal, _KEEPS_WAITING)
+        return isinstance(other.signal, _KEEPS_WAITING) and _is_told(step, other)
     if not isinstance(signal, CrashLooping) or other.key.subject != member.key.subject:
         return False
     if isinstance(other.signal, ContainerNotStarting):

@@ -1,4 +1,9 @@
-"""Groups that are due: each integration of their receiver is told what is new to it, or not, with the reason."""
+"""Groups that are due: each integration of their receiver is told what is new to it, or not, with the reason.
+
+What one integration heard of a group is a conversation. A message of it that still waits is replaced by one that says
+all that it would have said; an end that was refused is owed until it is heard. Of a storm a chat channel gets a digest
+(`notify.storm`): a group of its own, to which the alerts then belong for this channel.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +11,24 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from watcher.lib.fnv import fnv1a64
-from watcher.lib.gotext import go_quote
+from watcher.model.config import Integration
 from watcher.model.identity import AlertKey
-from watcher.model.message import HoldReason, Notification, SendReason
-from watcher.model.state import Alert, Decision, Group, OutboxRow, Sent, Told, ToldKey
-from watcher.notify.bare import bare
+from watcher.model.message import HoldReason, SendReason
+from watcher.model.signals import DeliveryFailing
+from watcher.model.state import Alert, Decision, Group, OutboxRow, Told, ToldKey
+from watcher.notify.channels import traits
 from watcher.notify.decide import Candidate, Plan, decide
-from watcher.notify.facts import Envelope
-from watcher.notify.growth import concerns_all
-from watcher.notify.render import render, summary
+from watcher.notify.storm import is_storm, late
+from watcher.pipeline import sending
 from watcher.pipeline.core import Step
-from watcher.pipeline.gathering import facts
-from watcher.pipeline.settling import forget, hold_reason
+from watcher.pipeline.sending import Conversation
+from watcher.pipeline.settling import due_again, forget, hold_reason, make_due
 from watcher.routing.route import Route
 from watcher.routing.timing import next_tick
+
+WAITS_LONG = timedelta(seconds=10)
+"""A message that has waited for so long may be replaced, if it is not being sent right now."""
+OWED_FOR = timedelta(hours=24)
 
 
 def flush(step: Step, name: str) -> None:
@@ -28,14 +36,93 @@ def flush(step: Step, name: str) -> None:
     assert group is not None
     route = step.route_of(group)
     alerts = [alert for key in group.alerts if (alert := step.draft.alerts.get(key)) is not None]
-    candidates = [_candidate(step, group, alert) for alert in alerts]
     receiver = step.core.receivers.get(group.receiver)
     for integration, config in receiver.integrations if receiver is not None else ():
-        told = _told(step, group.receiver, integration, alerts)
-        last = None if _is_stuck(step, group, integration) else _last_sent(group, integration)
-        plan = decide(candidates, told, last, route.repeat_interval, config.send_resolved, step.at)
-        group = _carry_out(step, group, integration, plan, told)
+        if group.digest in ("", integration):
+            group = _speak(step, group, (integration, config), alerts)
     _close(step, group, route, alerts)
+
+
+def _speak(step: Step, group: Group, target: tuple[str, Integration], alerts: list[Alert]) -> Group:
+    """Tell one integration what is new to it."""
+    integration, config = target
+    mine = [alert for alert in alerts if _is_told_here(step, group, integration, alert)]
+    talk = _conversation(step, group, integration, mine)
+    candidates = [_candidate(step, group, alert) for alert in mine]
+    candidates += [Candidate(alert=alert, members=0, pods=0) for alert in talk.owed]
+    last = None if _is_stuck(step, group, integration) else _last_sent(group, integration)
+    wants_ends = config.send_resolved or any(c.alert.ends_at and c.alert.key in talk.unheard for c in candidates)
+    repeat = step.route_of(group).repeat_interval
+    plan = decide(candidates, talk.said, last, repeat, wants_ends, step.at)
+    if plan.reason is not None and talk.waiting:
+        # There is news: what waits gives way to a message that says all of it.
+        plan = decide(candidates, talk.told, last, repeat, wants_ends, step.at)
+    if plan.reason is SendReason.FIRST and not talk.told and _is_stormy(step, group, target, plan):
+        return _divert(step, group, integration, plan)
+    for key, reason in plan.held:
+        sending.note(step, talk, key, ("hold", reason.value, ""))
+    for key in plan.forget:
+        step.draft.told.drop(ToldKey(receiver=group.receiver, integration=integration, alert=key))
+    return group if plan.reason is None else sending.send(step, talk, plan)
+
+
+def _conversation(step: Step, group: Group, integration: str, alerts: list[Alert]) -> Conversation:
+    waiting = [row for row in step.draft.outbox.by("group", group.id) if row.integration == integration]
+    waiting = [row for row in waiting if _may_be_replaced(step, row)]
+    ids = {row.id for row in waiting}
+    said: dict[AlertKey, Told] = {}
+    told: dict[AlertKey, Told] = {}
+    unheard: set[AlertKey] = set()
+    for alert in alerts:
+        row = step.draft.told.get(ToldKey(receiver=group.receiver, integration=integration, alert=alert.key))
+        if row is not None:
+            said[alert.key] = row
+        if row is not None and row.message in ids:
+            if not row.delivered:
+                unheard.add(alert.key)
+            if alert.ends_at is None:
+                row = msgspec.structs.replace(row, lost=True) if row.delivered else None
+        if row is not None:
+            told[alert.key] = row
+    owed = _owed(step, group, integration, waiting, {alert.key for alert in alerts})
+    for alert in owed:
+        key = ToldKey(receiver=group.receiver, integration=integration, alert=alert.key)
+        told[alert.key] = said[alert.key] = Told(key=key, group=group.id, at=step.at, message="")
+    return Conversation(
+        group=group,
+        integration=integration,
+        waiting=tuple(waiting),
+        said=said,
+        told=told,
+        owed=owed,
+        unheard=frozenset(unheard),
+    )
+
+
+def _owed(
+    step: Step, group: Group, integration: str, waiting: list[OutboxRow], present: set[AlertKey]
+) -> tuple[Alert, ...]:
+    """Alerts that are over and forgotten, whose end this integration has not heard."""
+    found = {one.alert.key: one.alert for one in group.owed if one.integration == integration}
+    found |= {alert.key: alert for row in waiting for alert in row.ended}
+    return tuple(alert for key, alert in sorted(found.items()) if key not in present)
+
+
+def _may_be_replaced(step: Step, row: OutboxRow) -> bool:
+    waits = bool(row.attempts) or row.created_at + WAITS_LONG <= step.at
+    return waits and row.id not in step.draft.in_flight and row.notification.reason is not SendReason.TEST
+
+
+def _is_told_here(step: Step, group: Group, integration: str, alert: Alert) -> bool:
+    """Whether this group is where the integration hears of an alert; trouble with a channel is not told through it."""
+    signal = alert.lead
+    if isinstance(signal, DeliveryFailing) and (signal.receiver, signal.integration) == (group.receiver, integration):
+        return False
+    row = step.draft.told.get(ToldKey(receiver=group.receiver, integration=integration, alert=alert.key))
+    if row is not None:
+        return row.group == group.id or step.draft.groups.get(row.group) is None
+    digest = None if group.digest else step.draft.groups.get(digest_id(group.receiver, integration))
+    return digest is None or alert.key not in digest.alerts
 
 
 def _last_sent(group: Group, integration: str) -> datetime | None:
@@ -54,109 +141,59 @@ def _candidate(step: Step, group: Group, alert: Alert) -> Candidate:
     return Candidate(alert=alert, members=step.size(alert.key), pods=step.tally(alert.workload).pods, held=held)
 
 
-def _told(step: Step, receiver: str, integration: str, alerts: list[Alert]) -> dict[AlertKey, Told]:
-    rows = {}
-    for alert in alerts:
-        row = step.draft.told.get(ToldKey(receiver=receiver, integration=integration, alert=alert.key))
-        if row is not None:
-            rows[alert.key] = row
-    return rows
+# ---- storms ----
 
 
-def _carry_out(step: Step, group: Group, integration: str, plan: Plan, told: dict[AlertKey, Told]) -> Group:
-    for key, reason in plan.held:
-        _decide(step, group, integration, key, ("hold", reason.value, ""))
-    for key in plan.forget:
-        step.draft.told.drop(ToldKey(receiver=group.receiver, integration=integration, alert=key))
-    if plan.reason is None:
-        return group
-    notification = _notification(step, group, integration, plan, told)
-    step.draft.outbox.put(
-        notification.id,
-        OutboxRow(
-            id=notification.id,
-            receiver=group.receiver,
-            integration=integration,
-            group=group.id,
-            created_at=step.at,
-            next_at=step.at,
-            notification=notification,
-        ),
+def digest_id(receiver: str, integration: str) -> str:
+    return f"digest/{receiver}/{integration}"
+
+
+def _is_stormy(step: Step, group: Group, target: tuple[str, Integration], plan: Plan) -> bool:
+    """Whether this first message is one too many; one that is not is counted."""
+    integration, config = target
+    if group.baseline or group.digest or not traits(config).chat:
+        return False
+    channel = step.channel((group.receiver, integration))
+    alerts = (step.draft.alerts.get(key) for key in plan.firing)
+    critical = any(alert is not None and alert.labels.get("severity") == "critical" for alert in alerts)
+    storm = step.core.storm
+    firsts, criticals = late(channel.firsts, storm, step.at), late(channel.criticals, storm, step.at)
+    if is_storm(firsts, storm) and (not critical or is_storm(criticals, storm)):
+        return True
+    if critical:
+        criticals = (*criticals, step.at)
+    changed = msgspec.structs.replace(channel, firsts=(*firsts, step.at), criticals=criticals)
+    step.draft.channels.put(changed.key, changed)
+    return False
+
+
+def _divert(step: Step, group: Group, integration: str, plan: Plan) -> Group:
+    """Put the alerts into the digest of this channel, which is told soon, and then once in a `group_interval`."""
+    name = digest_id(group.receiver, integration)
+    digest = step.draft.groups.get(name) or Group(
+        id=name, route=group.route, receiver=group.receiver, labels={}, digest=integration
     )
-    for key in plan.firing:
-        _tell(step, group, integration, key, notification.id)
-    for key in plan.ended:
-        step.draft.told.drop(ToldKey(receiver=group.receiver, integration=integration, alert=key))
-    for key in (*plan.firing, *plan.ended):
-        _decide(step, group, integration, key, ("send", notification.reason.value, notification.id))
-    others = tuple(sent for sent in group.sent if sent.integration != integration)
-    return msgspec.structs.replace(group, sent=(*others, Sent(integration=integration, at=step.at)))
-
-
-def _decide(step: Step, group: Group, integration: str, key: AlertKey, said: tuple[str, str, str]) -> None:
-    """`said`: verdict, reason, message id."""
-    verdict, reason, message = said
-    step.decided(
-        Decision(
+    new = [key for key in plan.firing if key not in digest.alerts]
+    for key in new:
+        alert = step.draft.alerts.get(key)
+        assert alert is not None
+        step.draft.alerts.put(key, msgspec.structs.replace(alert, groups=(*alert.groups, name)))
+        decision = Decision(
             at=step.at, group=group.id, receiver=group.receiver, integration=integration, alert=key,
-            verdict=verdict, reason=reason, message=message,
-        )
-    )  # fmt: skip
+            verdict="hold", reason=HoldReason.DIGEST.value,
+        )  # fmt: skip
+        step.decided(decision)
+    digest = msgspec.structs.replace(digest, alerts=(*digest.alerts, *new))
+    step.draft.groups.put(name, digest)
+    make_due(step, digest)
+    return group
 
 
-def _tell(step: Step, group: Group, integration: str, key: AlertKey, message: str) -> None:
-    alert = step.draft.alerts.get(key)
-    assert alert is not None
-    row_key = ToldKey(receiver=group.receiver, integration=integration, alert=key)
-    before = step.draft.told.get(row_key)
-    size, pods = step.size(key), step.tally(alert.workload).pods
-    everything = concerns_all(size, pods)
-    step.draft.told.put(
-        row_key,
-        Told(
-            key=row_key,
-            group=group.id,
-            at=step.at,
-            message=message,
-            delivered=before is not None and before.delivered,
-            members=max(size, before.members if before is not None else 0),
-            all_members=everything or (before is not None and before.all_members),
-            baseline=group.baseline,
-        ),
-    )
-
-
-def _notification(step: Step, group: Group, integration: str, plan: Plan, told: dict[AlertKey, Told]) -> Notification:
-    assert plan.reason is not None
-    reason = SendReason.BASELINE if group.baseline and plan.reason is SendReason.FIRST else plan.reason
-    identity = f"{group.id}\n{group.receiver}\n{integration}\n{step.at.isoformat()}"
-    envelope = Envelope(
-        id=f"{fnv1a64(identity.encode()):016x}",
-        at=step.at,
-        receiver=group.receiver,
-        integration=integration,
-        reason=reason,
-        group_key=_group_key(step, group),
-        group_labels=group.labels,
-        cluster=step.core.cluster,
-        external_url=step.core.external_url,
-    )
-    found = [facts(step, key, told.get(key)) for key in (*plan.firing, *plan.ended)]
-    try:
-        return summary(envelope, found) if reason is SendReason.BASELINE else render(envelope, found)
-    # The guard of all messages: what the words trip over must neither cost the news nor end the service at this timer.
-    except Exception as error:  # noqa: BLE001
-        return bare(envelope, found, error)
-
-
-def _group_key(step: Step, group: Group) -> str:
-    """As Alertmanager prints it: `{}/{severity="critical"}:{alertname="X"}`."""
-    labels = ", ".join(f"{name}={go_quote(value)}" for name, value in sorted(group.labels.items()))
-    return f"{step.route_of(group).key}:{{{labels}}}"
+# ---- after it has spoken ----
 
 
 def _close(step: Step, group: Group, route: Route, alerts: list[Alert]) -> None:
-    """Let go of what has ended, and set the next time: the repeat, or never."""
+    """Let go of what has ended, and set the next time: what is owed, the repeat, or never."""
     draft = step.draft
     left: list[AlertKey] = []
     for alert in alerts:
@@ -172,36 +209,34 @@ def _close(step: Step, group: Group, route: Route, alerts: list[Alert]) -> None:
             step.touch(changed)
         else:
             draft.alerts.put(alert.key, changed)
-    if not left:
+    owed = tuple(one for one in group.owed if (one.alert.ends_at or step.at) > step.at - OWED_FOR)
+    if not left and not owed:
         draft.groups.drop(group.id)
         return
     # What was held back has told nobody anything: it does not make the next alert of the group wait.
     origin = group.origin or (step.at if group.sent else None)
-    draft.groups.put(
-        group.id,
-        msgspec.structs.replace(group, alerts=tuple(left), origin=origin, due=_repeat_due(step, group, left, route)),
-    )
+    group = msgspec.structs.replace(group, alerts=tuple(left), owed=owed, origin=origin, due=None)
+    dues = [_repeat_due(step, group, route), due_again(step, group, step.at) if owed else None]
+    due = min((due for due in dues if due is not None), default=None)
+    draft.groups.put(group.id, msgspec.structs.replace(group, due=due))
 
 
-def _repeat_due(step: Step, group: Group, alerts: list[AlertKey], route: Route) -> datetime | None:
+def _repeat_due(step: Step, group: Group, route: Route) -> datetime | None:
     """When the earliest of its integrations is to be reminded, on the group's grid; None while nothing is repeated."""
     receiver = step.core.receivers.get(group.receiver)
     present = {name for name, _ in receiver.integrations} if receiver is not None else set()
     dues = []
     for sent in group.sent:
-        if sent.integration not in present:
-            continue
-        rows = (
-            step.draft.told.get(ToldKey(receiver=group.receiver, integration=sent.integration, alert=key))
-            for key in alerts
-            if not _is_unseen(step, key)
-        )
-        if any(row is not None and not row.baseline for row in rows):
+        if sent.integration in present and any(
+            _is_repeated(step, group, sent.integration, key) for key in group.alerts
+        ):
             wanted = sent.at + route.repeat_interval - timedelta(microseconds=1)
             dues.append(next_tick(group.origin or step.at, route.group_interval, max(wanted, step.at)))
     return min(dues, default=None)
 
 
-def _is_unseen(step: Step, key: AlertKey) -> bool:
+def _is_repeated(step: Step, group: Group, integration: str, key: AlertKey) -> bool:
+    row = step.draft.told.get(ToldKey(receiver=group.receiver, integration=integration, alert=key))
     alert = step.draft.alerts.get(key)
-    return alert is not None and alert.unseen_since is not None
+    seen = alert is not None and alert.unseen_since is None
+    return row is not None and not row.baseline and row.group == group.id and seen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from watcher.model.identity import AlertKey
 from watcher.model.signals import NodeSignal, WorkloadDown
 from watcher.model.state import Alert, Member, Told
@@ -31,6 +33,17 @@ def facts(step: Step, key: AlertKey, told: Told | None) -> AlertFacts:
         silent_nodes=sight.silent_nodes(step, members) if unseen else (),
         stale_kinds=sight.stale_kinds(step, members) if unseen else (),
     )
+
+
+def facts_of_ended(step: Step, alert: Alert, told: Told | None, *, unheard: bool) -> AlertFacts:
+    """Of an alert that is over, and perhaps forgotten. `unheard`: its receiver never heard that it began."""
+    if step.draft.alerts.get(alert.key) is not None:
+        found = facts(step, alert.key, told)
+    else:
+        found = AlertFacts(
+            alert=alert, pods_total=step.tally(alert.workload).pods, pods_ready=step.tally(alert.workload).ready
+        )
+    return msgspec.structs.replace(found, unheard=unheard)
 
 
 def _causes(step: Step, alert: Alert) -> tuple[Alert, ...]:

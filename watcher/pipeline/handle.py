@@ -33,7 +33,7 @@ from watcher.model.observations import (
     StreamHealth,
     Synced,
 )
-from watcher.pipeline import delivering, flushing, judging, jumping, objects, pods, scopes, settling, volumes
+from watcher.pipeline import channels, delivering, flushing, judging, jumping, objects, pods, scopes, settling, volumes
 from watcher.pipeline.core import Core, Step
 
 
@@ -101,6 +101,8 @@ def _ring(step: Step, rank: int, key: Any) -> None:
                 pods.wake(step, key)
             else:
                 volumes.wake(step, key)
+        case Rank.CHANNEL:
+            channels.wake(step, key)
         case Rank.MEMBER:
             judging.member_due(step, key)
         case Rank.ALERT:

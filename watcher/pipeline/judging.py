@@ -190,14 +190,17 @@ def unseen(step: Step, member: Member, since: datetime) -> None:
     _store(step, changed, member.state, "")
 
 
-def seen(step: Step, member: Member) -> None:
-    """Its subject is heard of again: what was waited for is waited for anew, and it moves by what is known now."""
+def seen(step: Step, member: Member, *, anew: bool = False) -> None:
+    """Its subject is heard of again: what was waited for is waited for anew, and it moves by what is known now.
+
+    `anew`: only its node is; what is known of it is old, so that `for` begins now whatever the object tells.
+    """
     rule = step.core.by_rule.get(member.key.rule)
     if rule is None or member.unseen_since is None:
         return
     due = None
     if member.state is MemberState.PENDING:
-        due = _due(step, rule, member.signal)
+        due = step.at + rule.hold if anew else _due(step, rule, member.signal)
     elif member.state is MemberState.HOLDING:
         due = step.at + rule.keep_firing_for
     changed = msgspec.structs.replace(member, unseen_since=None, unknown_at=None, due=due)
@@ -327,7 +330,7 @@ def _end(step: Step, member: Member, why: str, *, gone: bool = False, reason: En
     alert = step.draft.alerts.get(member.alert)
     if alert is None or member.state is MemberState.PENDING or alert.state is not AlertState.FIRING:
         return
-    if step.members(member.alert):
+    if step.has_members(member.alert):
         step.touch(alert)
         return
     event = AlertEvent.LAST_GONE if gone else AlertEvent.LAST_ENDED

@@ -21,7 +21,15 @@ from watcher.detect.signals import Findings
 from watcher.model.identity import Workload
 from watcher.model.kube import Node, ObjectMeta, PersistentVolumeClaim
 from watcher.model.observations import ClaimSeen, EventSeen, EventType, NamespaceSeen, NodeSeen, Scope
-from watcher.model.signals import ClaimLost, ClaimPending, ClaimUnmounted, NodeNotReady, NodePressure, NodeSignal
+from watcher.model.signals import (
+    ClaimLost,
+    ClaimPending,
+    ClaimSignal,
+    ClaimUnmounted,
+    NodeNotReady,
+    NodePressure,
+    NodeSignal,
+)
 from watcher.model.state import ClaimState, EndReason, NamespaceState, NodeState, PodState, ScopeState, Warned
 from watcher.pipeline import hinting, judging, sight, volumes
 from watcher.pipeline.core import Step
@@ -135,9 +143,17 @@ def _judge_claim(step: Step, state: ClaimState, baseline: Baseline = NO_BASELINE
         step.core.cluster,
         step.at,
     )
-    judged = Judged(uid, Workload(namespace, "PersistentVolumeClaim", name), kinds=CLAIM_KINDS)
+    judged = Judged(uid, Workload(namespace, "PersistentVolumeClaim", name), kinds=_decided(step, state))
     judging.judge(step, judged, Findings(states=found), baseline)
     sight.pod_changed(step, judged.uid)
+
+
+def _decided(step: Step, state: ClaimState) -> tuple[type[ClaimSignal], ...]:
+    """The signals that are over when they are not found: not those that hang on pods or events never listed yet."""
+    if not any(sight.was_never_listed(step, kind, state.claim.metadata.namespace) for kind in ("Pod", "Event")):
+        return CLAIM_KINDS
+    undecided = ClaimPending if state.claim.status.phase == "Pending" else ClaimUnmounted
+    return tuple(kind for kind in CLAIM_KINDS if kind is not undecided)
 
 
 def _events_about(step: Step, claim: PersistentVolumeClaim) -> list[Warned]:

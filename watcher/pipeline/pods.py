@@ -14,6 +14,7 @@ import msgspec
 from watcher.detect import claims, failures, pods
 from watcher.detect.fields import common
 from watcher.detect.signals import Findings, late_ooms, observe, present
+from watcher.model.identity import Workload
 from watcher.model.kube import ContainerStatus, Pod
 from watcher.model.observations import EventType, PodSeen, Scope
 from watcher.model.signals import PodFailed, WorkloadDown
@@ -46,6 +47,14 @@ def listed(step: Step, scope: ScopeState, *, complete: bool) -> None:
     for member in sorted(step.draft.members.all(), key=lambda member: member.key):
         if isinstance(member.signal, WorkloadDown):
             workloads.judge(step, member.workload)
+    _look_at_alerts(step, {state.workload for state in of_scope})
+
+
+def _look_at_alerts(step: Step, of: set[Workload]) -> None:
+    """What a list tells of these workloads (how many of their pods are ready) was not looked at pod by pod."""
+    for alert in step.draft.alerts.by("firing", True):
+        if alert.workload in of:
+            step.touch(alert)
 
 
 def _close_unknown(step: Step, scope: Scope) -> None:
@@ -224,7 +233,11 @@ def _made_good(step: Step, uid: str) -> None:
 
 
 def _keep(step: Step, state: PodState, interesting: bool, due: datetime | None) -> None:
-    """Keep the object while something about it is to be judged again; of the rest a digest."""
+    """Keep the object while something about it is to be judged again; of the rest a digest.
+
+    What it is has been changed by the judging, where its failure was made good.
+    """
+    state = step.draft.pods.get(state.uid) or state
     again = failures.look_again_at(state, step.at)
     dues = [time for time in (due, again) if time is not None]
     kept = msgspec.structs.replace(state, pod=state.pod if interesting or dues else None, due=min(dues, default=None))
@@ -276,8 +289,8 @@ def _changed(step: Step, before: PodState | None, after: PodState | None) -> Non
 
 def _workload_changed(step: Step, before: PodState | None, after: PodState | None) -> None:
     """Failed pods of a workload are judged again when its ready or finished pods change."""
-    old = (before.ready, before.phase) if before is not None else None
-    new = (after.ready, after.phase) if after is not None else None
+    old = (before.ready, before.phase, before.counts) if before is not None else None
+    new = (after.ready, after.phase, after.counts) if after is not None else None
     present_state = after or before
     if old == new or present_state is None:
         return

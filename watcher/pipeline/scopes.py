@@ -15,7 +15,7 @@ from watcher.model.identity import Workload
 from watcher.model.observations import Forbidden, Scope, Started, StreamHealth, Synced
 from watcher.model.signals import StreamStale, VolumeUsage
 from watcher.model.state import EndReason, Member, ScopeState
-from watcher.pipeline import judging, objects, pods, sight
+from watcher.pipeline import channels, judging, objects, pods, sight
 from watcher.pipeline.core import Step, begun
 from watcher.pipeline.judging import Judged
 from watcher.pipeline.settling import leave_lost_groups
@@ -36,6 +36,7 @@ def started(step: Step, one: Started) -> None:
         draft.scopes.put(scope, ScopeState(scope=scope, known=known is not None and known.known))
     _close_unwatched(step, wanted)
     leave_lost_groups(step)
+    channels.configured(step)
     _ask_again(step)
 
 
@@ -77,9 +78,11 @@ def forbidden(step: Step, one: Forbidden) -> None:
     step.draft.scopes.put(one.scope, msgspec.structs.replace(state, forbidden=True, listing=False))
     if not state.synced:
         for member in sorted(step.draft.members.all(), key=lambda member: member.key):
-            if not isinstance(member.signal, StreamStale | VolumeUsage) and _shows(one.scope, member):
+            if not isinstance(member.signal, VolumeUsage) and _shows(one.scope, member):
                 judging.close(step, member, EndReason.OUT_OF_SCOPE)
+        sight.scope_changed(step)
     objects.claims_listed(step, one.scope)
+    _rules_are_known(step)
 
 
 def listing(step: Step, scope: Scope) -> None:
@@ -93,14 +96,19 @@ def synced(step: Step, one: Synced) -> None:
         listing(step, one.scope)
     draft = step.draft
     scope = step.scope(one.scope)
+    draft.scopes.put(one.scope, msgspec.structs.replace(scope, listing=False, synced=True, known=True))
     if one.scope.kind == "Pod":
         pods.listed(step, scope, complete=one.complete)
     objects.listed(step, scope, complete=one.complete)
-    draft.scopes.put(one.scope, msgspec.structs.replace(scope, listing=False, synced=True, known=True))
     judging.judge(step, _stream(one.scope), Findings(), judging.NO_BASELINE)
+    _rules_are_known(step)
+
+
+def _rules_are_known(step: Step) -> None:
+    """Nothing is waited for any more: what the rules find from now on is news, and no rule's baseline."""
+    draft = step.draft
     rules = tuple(sorted({*draft.meta.rules, *step.core.by_rule}))
-    waiting = any(state.awaited for state in draft.scopes.all())
-    if rules != draft.meta.rules and not waiting:
+    if rules != draft.meta.rules and not any(state.awaited for state in draft.scopes.all()):
         draft.meta = msgspec.structs.replace(draft.meta, rules=rules)
 
 
@@ -111,6 +119,9 @@ def health(step: Step, one: StreamHealth) -> None:
     sight.scope_changed(step)
     stale = () if one.stale_since is None else (_stale(step, one, one.stale_since),)
     judging.judge(step, _stream(one.scope), Findings(states=stale), judging.NO_BASELINE)
+    if stale and not state.synced:
+        objects.claims_listed(step, one.scope)
+    _rules_are_known(step)
 
 
 def _stale(step: Step, one: StreamHealth, since: datetime) -> StreamStale:

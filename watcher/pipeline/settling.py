@@ -6,7 +6,7 @@ change and what follows from it, and what begins in the same instant inhibits.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -34,6 +34,9 @@ def settle(step: Step, key: AlertKey) -> None:
     if alert.settle_at is None or alert.settle_at > step.at:
         _timed(step, alert)
         return
+    if isinstance(alert.lead, WorkloadDown) and alert.state is AlertState.FIRING:
+        workloads.judge(step, alert.workload)
+        alert = step.draft.alerts.get(key) or alert
     news, unseen = alert.news, alert.unseen_since is not None
     alert = msgspec.structs.replace(alert, settle_at=None, news=False)
     if alert.state is not AlertState.ENDED:
@@ -57,7 +60,16 @@ def _timed(step: Step, alert: Alert) -> None:
 
 
 def _not_replaced(step: Step, alert: Alert) -> None:
-    """Nothing took the place of its last member: recovered if its workload has a ready pod, else deleted."""
+    """Nothing took the place of its last member: recovered if its workload has a ready pod, else deleted.
+
+    A workload that is down again is so for as long as the patience lasts: one that is pending is waited for.
+    """
+    if isinstance(alert.lead, WorkloadDown):
+        dues = [member.due for member in step.draft.members.by("alert", alert.key) if member.due is not None]
+        if dues:
+            until = max(dues) + timedelta(microseconds=1)
+            step.draft.alerts.put(alert.key, msgspec.structs.replace(alert, vacant_until=until))
+            return
     ready = step.tally(alert.workload).ready
     step.transition(alert.key, "", alert.state, AlertState.ENDED, "no replacement failed in time")
     ended = msgspec.structs.replace(alert, state=AlertState.ENDED)
@@ -132,8 +144,8 @@ def hold_reason(step: Step, alert: Alert) -> HoldReason | None:
         return HoldReason.INHIBITED
     if alert.muted_until is not None and alert.muted_until > step.at:
         return HoldReason.MUTED_BY_HINT
-    if alert.baseline and not step.draft.told.by("alert", alert.key):
-        return HoldReason.BASELINE
+    if (alert.baseline or alert.state is AlertState.VACANT) and not step.draft.told.by("alert", alert.key):
+        return HoldReason.BASELINE if alert.baseline else HoldReason.VACANT
     return None
 
 
@@ -248,7 +260,7 @@ def _join(step: Step, alert: Alert, news: bool) -> Alert:
 
 def _group_for(step: Step, alert: Alert, route: Route) -> str:
     """The group of this route that the alert belongs to, made if it is the first; the summary's for the baseline."""
-    receiver = alert.receiver or route.receiver
+    receiver = alert.receiver if alert.receiver in step.core.receivers else route.receiver
     summary = alert.summary and step.core.first_start is FirstStart.SUMMARY
     labels = {} if summary else group_labels(route, alert.labels)
     name = f"baseline/{receiver}" if summary else group_id(receiver, route.id, labels)

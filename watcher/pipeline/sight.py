@@ -12,6 +12,7 @@ from datetime import datetime
 
 import msgspec
 
+from watcher.model.identity import Workload
 from watcher.model.observations import Scope
 from watcher.model.signals import AnySignal, ClaimSignal, NodeSignal, StreamStale, VolumeUsage, WorkloadDown
 from watcher.model.state import Member, MemberState, ScopeState
@@ -22,7 +23,7 @@ from watcher.pipeline.core import Step
 def node_changed(step: Step, name: str) -> None:
     """A node is heard of, or no longer: its pods are seen or not seen with it."""
     members = step.draft.members.by("node", name)
-    _look(step, members)
+    _look(step, members, anew=True)
     for workload in sorted({member.workload for member in members}):
         _look(
             step, [one for one in step.draft.members.by("workload", workload) if isinstance(one.signal, WorkloadDown)]
@@ -58,11 +59,11 @@ def stale_kinds(step: Step, members: Iterable[Member]) -> tuple[str, ...]:
     return tuple(sorted({state.scope.kind for state in scopes if state.stale_since is not None}))
 
 
-def _look(step: Step, members: Iterable[Member]) -> None:
+def _look(step: Step, members: Iterable[Member], *, anew: bool = False) -> None:
     for member in members:
         since = _unseen_since(step, member)
         if since is None:
-            judging.seen(step, member)
+            judging.seen(step, member, anew=anew)
         else:
             judging.unseen(step, member, since)
 
@@ -75,12 +76,19 @@ def _unseen_since(step: Step, member: Member) -> datetime | None:
     found = [state.stale_since for state in _scopes(step, signal) if state.stale_since is not None]
     if isinstance(signal, WorkloadDown):
         found += _pods_unseen(step, member)
-    state = step.draft.pods.get(member.key.subject.uid) if signal.pod else None
-    if state is not None:
-        node = step.draft.nodes.get(state.node)
-        if node is not None and node.silent_since is not None:
-            found.append(node.silent_since)
+    if signal.pod:
+        found += _kubelet_silent(step, member)
     return min(found, default=None)
+
+
+def _kubelet_silent(step: Step, member: Member) -> list[datetime]:
+    """Since when the node of its pod is not heard of. Before both have been listed it stays as it was stored."""
+    pod = step.draft.pods.get(member.key.subject.uid)
+    node = step.draft.nodes.get(pod.node) if pod is not None else None
+    if node is not None:
+        return [] if node.silent_since is None else [node.silent_since]
+    kinds = {state.scope.kind for state in step.draft.scopes.all() if state.awaited}
+    return [member.unseen_since] if member.unseen_since is not None and kinds & {"Pod", "Node"} else []
 
 
 def kind_of(signal: AnySignal) -> str:
@@ -102,5 +110,21 @@ def _pods_unseen(step: Step, down: Member) -> list[datetime]:
     """A workload is not seen when none of its failing pods is."""
     failing = [m for m in step.draft.members.by("workload", down.workload) if m.key != down.key]
     times = [m.unseen_since for m in failing if m.state is not MemberState.PENDING]
-    seen = [time for time in times if time is not None]
-    return [max(seen)] if seen and len(seen) == len(times) else []
+    unseen = [time for time in times if time is not None]
+    if not unseen or len(unseen) != len(times) or _shows_ready(step, down.workload):
+        return []
+    return [max(unseen)]
+
+
+def _shows_ready(step: Step, workload: Workload) -> bool:
+    """Whether one of its pods is ready on a node that is heard of."""
+    if not step.tally(workload).ready:
+        return False
+    nodes = (step.draft.nodes.get(pod.node) for pod in step.siblings(workload) if pod.ready)
+    return any(node is None or node.silent_since is None for node in nodes)
+
+
+def was_never_listed(step: Step, kind: str, namespace: str) -> bool:
+    """Whether a list that was given up for stale is still to come in this process: what is not known is not gone."""
+    states = (step.draft.scopes.get(scope) for scope in (Scope(kind=kind), Scope(kind=kind, namespace=namespace)))
+    return any(state is not None and state.stale_since is not None and not state.synced for state in states)

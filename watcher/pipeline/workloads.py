@@ -6,16 +6,18 @@ does a pod that is being deleted (design.md section 6, fine print 1). So the ale
 
 from __future__ import annotations
 
+import msgspec
+
 from watcher.detect.signals import Findings
 from watcher.model.identity import Workload
 from watcher.model.signals import WorkloadDown
 from watcher.model.state import Member, MemberState
-from watcher.pipeline import judging
+from watcher.pipeline import judging, sight
 from watcher.pipeline.core import Step
 from watcher.pipeline.explaining import TOLD_SEVERITIES
 from watcher.pipeline.judging import Baseline, Judged
 
-_NEVER_DOWN = ("", "Job", "CronJob", "PersistentVolumeClaim", "Node", "Stream")
+_NEVER_DOWN = ("", "Job", "CronJob", "PersistentVolumeClaim", "Node", "Stream", "Receiver")
 """Kinds that are no workloads, or that are not there to be ready."""
 
 
@@ -34,11 +36,24 @@ def judge(step: Step, workload: Workload) -> None:
     if not failing and not known:
         return
     if not step.tally(workload).pods:
-        judging.pod_gone(step, uid)
+        if not sight.was_never_listed(step, "Pod", workload.namespace):
+            judging.pod_gone(step, uid)
         return
     baseline = Baseline(everything=bool(failing) and all(member.baseline for member in failing))
-    states = (_signal(step, workload, uid, failing, known),) if failing else ()
+    states: tuple[WorkloadDown, ...] = ()
+    if failing:
+        states = (_signal(step, workload, uid, failing, known),)
+    elif down:
+        states = _still_down(step, known)
     judging.judge(step, Judged(uid, workload), Findings(states=states), baseline)
+    sight.pod_changed(step, uid)
+
+
+def _still_down(step: Step, known: list[Member]) -> tuple[WorkloadDown, ...]:
+    """No alert says any more why; but only a pod that is ready ends it (new pods may not have failed yet)."""
+    before = next(member.signal for member in known if isinstance(member.signal, WorkloadDown))
+    tally = step.tally(known[0].workload)
+    return (msgspec.structs.replace(before, pods=tally.pods, ready_pods=tally.ready, failing_pods=0),)
 
 
 def _fails(step: Step, member: Member, *, explained: bool) -> bool:

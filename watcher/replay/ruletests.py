@@ -71,6 +71,7 @@ def _run(file: Path, test: RuleTest, rules_of: Callable[[tuple[Path, ...]], tupl
     settings = load(None)
     rules = rules_of(tuple((file.parent / name).resolve() for name in test.rule_files))
     core = core_of(msgspec.structs.replace(settings, rules=rules), FirstStart.ALERT)
+    core = msgspec.structs.replace(core, delivered_at_once=True)
     seen = inputs(test, lambda name, item: _object(file.parent / name, item))
     failures = list(_failures(core, test, seen))
     return Result(file=str(file), name=test.name, failures=tuple(failures))

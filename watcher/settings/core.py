@@ -18,4 +18,7 @@ def core_of(settings: Settings, first_start: FirstStart | None = None) -> Core:
         first_start=first_start or settings.first_start,
         external_url=settings.http.external_url,
         hints=settings.hints,
+        links=settings.links,
+        zone=settings.zone,
+        storm=settings.storm,
     )

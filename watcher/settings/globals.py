@@ -10,10 +10,9 @@ from pydantic import ValidationError
 from watcher.lib.shapes import Duration, Shape, shape_problems
 from watcher.settings.configfile import ConfigFile
 
-_UNUSED: Final = ("http_config", "smtp_tls_config", "smtp_auth_identity", "smtp_auth_secret", "smtp_auth_secret_file")
-_UNUSED_TOO: Final = ("smtp_force_implicit_tls", "slack_app_token", "slack_app_token_file", "slack_app_url")
+_UNUSED_TOO: Final = ("slack_app_token", "slack_app_token_file", "slack_app_url")
 _OTHERS: Final = (
-    *("pagerduty_", "opsgenie_", "victorops_", "wechat_", "telegram_", "webex_", "jira_", "rocketchat_"),
+    *("opsgenie_", "victorops_", "wechat_", "webex_", "jira_", "rocketchat_"),
     *("mattermost_", "incidentio_", "pushover_", "sns_", "msteams_"),
 )
 """Keys of receiver types that have no adapter here; the receivers themselves are refused."""
@@ -29,9 +28,20 @@ class GlobalShape(Shape):
     smtp_auth_username: str = ""
     smtp_auth_password: str = ""
     smtp_auth_password_file: str = ""
+    smtp_auth_identity: str = ""
+    smtp_auth_secret: str = ""
+    smtp_auth_secret_file: str = ""
     smtp_require_tls: bool = True
+    smtp_force_implicit_tls: bool | None = None
+    smtp_tls_config: Any = None
+    """Read by settings/clients.py, as is `http_config`."""
+    http_config: Any = None
     slack_api_url: str = ""
     slack_api_url_file: str = ""
+    pagerduty_url: str = "https://events.pagerduty.com/v2/enqueue"
+    telegram_api_url: str = "https://api.telegram.org"
+    telegram_bot_token: str = ""
+    telegram_bot_token_file: str = ""
 
 
 def read_global(file: ConfigFile) -> GlobalShape:
@@ -40,11 +50,10 @@ def read_global(file: ConfigFile) -> GlobalShape:
     if data is None:
         return GlobalShape()
     if isinstance(data, dict):
-        for key in (*_UNUSED, *_UNUSED_TOO):
+        for key in _UNUSED_TOO:
             if key in data:
                 file.warn(("global", key), f"{key} is not used", key=True)
-        unused = {*_UNUSED, *_UNUSED_TOO}
-        data = {key: value for key, value in data.items() if key not in unused and not key.startswith(_OTHERS)}
+        data = {key: value for key, value in data.items() if key not in _UNUSED_TOO and not key.startswith(_OTHERS)}
     try:
         return GlobalShape.model_validate(data)
     except ValidationError as error:

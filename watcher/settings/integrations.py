@@ -7,8 +7,9 @@ Source: https://prometheus.io/docs/alerting/latest/configuration/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -61,20 +62,15 @@ class DiscordShape(IntegrationShape):
     avatar_url: str = ""
 
 
+class ThreadingShape(Shape):
+    """On by default here; Alertmanager's is off."""
+
+    enabled: bool = True
+    thread_by_date: Literal["none", "daily"] = "none"
+
+
 class EmailShape(IntegrationShape):
-    NOT_USED: ClassVar[frozenset[str]] = frozenset(
-        (
-            "html",
-            "text",
-            "headers",
-            "tls_config",
-            "auth_identity",
-            "auth_secret",
-            "auth_secret_file",
-            "force_implicit_tls",
-            "threading",
-        )
-    )
+    NOT_USED: ClassVar[frozenset[str]] = frozenset(("html", "text"))
     send_resolved: bool = False
     to: str
     sender: Annotated[str, Field(alias="from")] = ""
@@ -83,45 +79,22 @@ class EmailShape(IntegrationShape):
     auth_username: str = ""
     auth_password: str = ""
     auth_password_file: str = ""
+    auth_identity: str = ""
+    auth_secret: str = ""
+    auth_secret_file: str = ""
     require_tls: bool | None = None
-
-
-class AuthorizationShape(Shape):
-    type: str = "Bearer"
-    credentials: str = ""
-    credentials_file: str = ""
-
-
-class BasicAuthShape(Shape):
-    username: str = ""
-    password: str = ""
-    password_file: str = ""
-
-
-class HttpClientShape(IntegrationShape):
-    """`http_config` of a webhook."""
-
-    NOT_USED: ClassVar[frozenset[str]] = frozenset(
-        (
-            "follow_redirects",
-            "enable_http2",
-            "tls_config",
-            "proxy_url",
-            "proxy_from_environment",
-            "no_proxy",
-            "proxy_connect_header",
-            "oauth2",
-            "http_headers",
-        )
-    )
-    authorization: AuthorizationShape | None = None
-    basic_auth: BasicAuthShape | None = None
-    bearer_token: str = ""
-    bearer_token_file: str = ""
+    force_implicit_tls: bool | None = None
+    tls_config: Any = None
+    """Read by settings/clients.py, as is `http_config`."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    threading: ThreadingShape = ThreadingShape()
 
 
 class WebhookShape(IntegrationShape):
-    NOT_USED: ClassVar[frozenset[str]] = frozenset(("payload",))
+    UNKNOWN_KEYS: ClassVar[Mapping[str, str]] = {
+        "payload": "payload is not supported: the body is Alertmanager's JSON; a receiver that wants another one may "
+        "be among Apprise's services (apprise_configs)"
+    }
     send_resolved: bool = True
     url: str = ""
     url_file: str = ""
@@ -131,9 +104,71 @@ class WebhookShape(IntegrationShape):
 
 
 class AppriseShape(IntegrationShape):
+    UNKNOWN_KEYS: ClassVar[Mapping[str, str]] = {
+        "urls": "unknown key urls: write an entry of apprise_configs for each URL, so that each is retried by itself"
+    }
     send_resolved: bool = True
     url: str = ""
     url_file: str = ""
+
+
+class PagerDutyImageShape(Shape):
+    src: str = ""
+    alt: str = ""
+    href: str = ""
+
+
+class PagerDutyLinkShape(Shape):
+    href: str = ""
+    text: str = ""
+
+
+class PagerDutyShape(IntegrationShape):
+    """Of the Events API v2; the keys of v1 are refused in receivers.py."""
+
+    send_resolved: bool = True
+    routing_key: str = ""
+    routing_key_file: str = ""
+    url: str = ""
+    client: str = ""
+    client_url: str = ""
+    description: str = ""
+    severity: str = ""
+    source: str = ""
+    class_name: Annotated[str, Field(alias="class")] = ""
+    component: str = ""
+    group: str = ""
+    details: dict[str, Any] = Field(default_factory=dict)
+    images: tuple[PagerDutyImageShape, ...] = ()
+    links: tuple[PagerDutyLinkShape, ...] = ()
+    timeout: Duration = timedelta()
+    http_config: Any = None
+
+
+class TelegramShape(IntegrationShape):
+    UNKNOWN_KEYS: ClassVar[Mapping[str, str]] = {"chat": "unknown key chat: write chat_id"}
+    send_resolved: bool = True
+    bot_token: str = ""
+    bot_token_file: str = ""
+    chat_id: int | str = ""
+    chat_id_file: str = ""
+    message_thread_id: int = 0
+    api_url: str = ""
+    message: str = ""
+    parse_mode: Literal["", "HTML", "Markdown", "MarkdownV2"] = "HTML"
+    disable_notifications: bool = False
+    timeout: Duration = timedelta()
+    http_config: Any = None
+
+
+class MSTeamsShape(IntegrationShape):
+    send_resolved: bool = True
+    webhook_url: str = ""
+    webhook_url_file: str = ""
+    title: str = ""
+    text: str = ""
+    timeout: Duration = timedelta()
+    http_config: Any = None
 
 
 class ConsoleShape(IntegrationShape):

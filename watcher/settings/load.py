@@ -112,6 +112,8 @@ def _read(
         record=own.record,
         storm=own.storm,
         hints=own.hints,
+        links=own.links,
+        zone=own.zone,
         receivers=receivers,
         route=route,
         inhibit_rules=(*shipped_inhibitions(), *own_inhibitions),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Final, Literal
 
@@ -17,6 +17,7 @@ from watcher.model.config import (
     FirstStart,
     HintRule,
     HttpConfig,
+    LinkConfig,
     Secret,
     StoreConfig,
     StormConfig,
@@ -27,7 +28,9 @@ from watcher.settings.addresses import is_http_url, parse_listen
 from watcher.settings.configfile import ConfigFile
 from watcher.settings.files import FileProblem, read_bytes, read_secret
 from watcher.settings.hints import HintShape, read_hints
+from watcher.settings.links import LinkShape, read_links
 from watcher.settings.overrides import Overrides
+from watcher.settings.zones import read_zone
 
 _SECOND: Final = timedelta(seconds=1)
 _LARGEST_CA: Final = 1024 * 1024
@@ -84,6 +87,8 @@ class OwnShape(Shape):
     heartbeat: HeartbeatShape = Field(default_factory=HeartbeatShape)
     storm: StormShape = Field(default_factory=StormShape)
     hints: list[HintShape] = Field(default_factory=list)
+    links: list[LinkShape] = Field(default_factory=list)
+    time_zone: str = ""
     record: str = ""
 
 
@@ -104,6 +109,8 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_url: Secret | None = None
     storm: StormConfig = StormConfig()
     hints: tuple[HintRule, ...] = ()
+    links: tuple[LinkConfig, ...] = ()
+    zone: tzinfo = UTC
     record: str = ""
 
 
@@ -149,8 +156,17 @@ class _Reader:
             heartbeat_url=self.secret(("heartbeat", "url"), shape.heartbeat.url, shape.heartbeat.url_file),
             storm=StormConfig(groups=shape.storm.groups, within=shape.storm.within),
             hints=read_hints(shape.hints, self.wrong),
+            links=read_links(shape.links, self.wrong),
+            zone=self.zone(shape.time_zone),
             record=shape.record,
         )
+
+    def zone(self, name: str) -> tzinfo:
+        try:
+            return read_zone(name)
+        except ValueError as error:
+            self.wrong(("time_zone",), str(error))
+            return UTC
 
     def volumes(self, shape: VolumesShape) -> VolumesConfig:
         ca_file = str(self.file.directory / shape.ca_file) if shape.ca_file else ""

@@ -6,26 +6,29 @@ that has no adapter here is an error that names the Apprise URL to write in its 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from email.utils import getaddresses
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
+from watcher.deliver.appriseservice import complaint
+from watcher.deliver.templating import NAMES
 from watcher.lib.shapes import shape_problems
+from watcher.lib.templates import TemplateProblem, compile_template
 from watcher.lib.yamlpos import Path
 from watcher.model.config import (
     AppriseConfig,
     ConsoleConfig,
     DiscordConfig,
-    EmailConfig,
     Integration,
     Receiver,
     Secret,
     SlackConfig,
     WebhookConfig,
 )
-from watcher.settings.addresses import is_host_port, is_http_url
+from watcher.settings.addresses import is_http_url
+from watcher.settings.clients import Clients
 from watcher.settings.configfile import ConfigFile
 from watcher.settings.globals import GlobalShape
 from watcher.settings.integrations import (
@@ -33,27 +36,29 @@ from watcher.settings.integrations import (
     ConsoleShape,
     DiscordShape,
     EmailShape,
-    HttpClientShape,
     IntegrationShape,
+    MSTeamsShape,
+    PagerDutyShape,
     SlackShape,
+    TelegramShape,
     WebhookShape,
 )
+from watcher.settings.mail import read_email
+from watcher.settings.services import ServiceReader
 
 _S = TypeVar("_S", bound=IntegrationShape)
 
 GLOBAL: Final[Path] = ("global",)
+_GO: Final = re.compile(r"\{\{-?\s*(?:template|range|if|else|end|with|define|len|\.|\$)")
 _URL: Final = "must be an http or https URL"
 
 APPRISE_URLS: Final = {
-    "pagerduty": "pagerduty://INTEGRATION_KEY@API_KEY",
     "opsgenie": "opsgenie://API_KEY",
     "victorops": "splunk://ROUTING_KEY@API_KEY",
     "pushover": "pover://USER_KEY@TOKEN",
     "sns": "sns://ACCESS_KEY_ID/SECRET_ACCESS_KEY/REGION/TOPIC",
-    "telegram": "tgram://BOT_TOKEN/CHAT_ID",
     "webex": "wxteams://TOKEN",
     "msteams": "workflows://HOST/WORKFLOW/SIGNATURE",
-    "msteamsv2": "workflows://HOST/WORKFLOW/SIGNATURE",
     "wechat": "wecombot://BOT_KEY",
     "jira": "jira://API_KEY",
     "rocketchat": "rockets://USER:TOKEN@HOST/CHANNEL",
@@ -69,12 +74,17 @@ class ReceiverReader:
     def __init__(self, file: ConfigFile, shared: GlobalShape) -> None:
         self.file = file
         self.shared = shared
+        self.clients = Clients(file)
+        self._services = ServiceReader(file, shared, self._template)
         self._builders: dict[str, Callable[[Path], Integration | None]] = {
             "slack_configs": self._slack,
             "discord_configs": self._discord,
             "email_configs": self._email,
             "webhook_configs": self._webhook,
             "apprise_configs": self._apprise,
+            "pagerduty_configs": self._pagerduty,
+            "telegram_configs": self._telegram,
+            "msteamsv2_configs": self._msteams,
             "console_configs": self._console,
         }
 
@@ -167,79 +177,77 @@ class ReceiverReader:
 
     def _email(self, path: Path) -> Integration | None:
         shape = self._shape(EmailShape, path)
-        if shape is None:
-            return None
-        to = tuple(address for _, address in getaddresses([shape.to]))
-        if not to or not all("@" in address for address in to):
-            self.file.error((*path, "to"), "to must be e-mail addresses, with commas between them")
-        sender = shape.sender or self.shared.smtp_from
-        if not sender:
-            self.file.error(path, "from is missing: write from, or smtp_from under global")
-        password = self.file.secret(path, "auth_password") or self.file.secret(GLOBAL, "smtp_auth_password")
-        return EmailConfig(
-            to=to,
-            sender=sender,
-            smarthost=self._smarthost(path, shape),
-            hello=shape.hello or self.shared.smtp_hello,
-            auth_username=shape.auth_username or self.shared.smtp_auth_username,
-            auth_password=password,
-            require_tls=self.shared.smtp_require_tls if shape.require_tls is None else shape.require_tls,
-            send_resolved=shape.send_resolved,
-        )
-
-    def _smarthost(self, path: Path, shape: EmailShape) -> str:
-        smarthost = shape.smarthost or self.shared.smtp_smarthost
-        place = (*path, "smarthost") if shape.smarthost else (*GLOBAL, "smtp_smarthost")
-        if not smarthost:
-            self.file.error(path, "smarthost is missing: write smarthost, or smtp_smarthost under global")
-        elif not is_host_port(smarthost):
-            self.file.error(place, f"{place[-1]} must be HOST:PORT, such as smtp.example.org:587")
-        return smarthost
+        return None if shape is None else read_email(self.file, path, shape, self.shared)
 
     def _webhook(self, path: Path) -> Integration | None:
         shape = self._shape(WebhookShape, path)
         url = self._needed(path, "url", fits=is_http_url)
-        where = (*path, "http_config")
-        client = self._shape(HttpClientShape, where) if self.file.at(where) is not None else HttpClientShape()
-        if client is None:
-            return None
-        username, password = self._basic_auth(where, client)
-        bearer = self._bearer(where, client)
-        if shape is None or url is None:
+        client = self.clients.client(path)
+        if url is not None and "{{" in url.value:
+            self.file.error((*path, "url"), "a template in url is not supported: write one receiver for each address")
+        if shape is None or url is None or client is None:
             return None
         return WebhookConfig(
             url=url,
             send_resolved=shape.send_resolved,
             max_alerts=shape.max_alerts,
             timeout=shape.timeout or WebhookConfig(url=url).timeout,
-            bearer_token=bearer,
-            basic_username=username,
-            basic_password=password,
+            http=client,
         )
-
-    def _bearer(self, path: Path, client: HttpClientShape) -> Secret | None:
-        if client.authorization is None:
-            return self.file.secret(path, "bearer_token")
-        here = (*path, "authorization")
-        if client.authorization.type != "Bearer":
-            self.file.error((*here, "type"), "type must be Bearer: no other kind of authorization is supported")
-        if client.basic_auth is not None:
-            self.file.error(here, "give authorization or basic_auth, not both", key=True)
-        return self.file.secret(here, "credentials")
-
-    def _basic_auth(self, path: Path, client: HttpClientShape) -> tuple[str, Secret | None]:
-        if client.basic_auth is None:
-            return "", None
-        here = (*path, "basic_auth")
-        username = self.file.filled(client.basic_auth.username, (*here, "username"))
-        return username, self.file.secret(here, "password")
 
     def _apprise(self, path: Path) -> Integration | None:
         shape = self._shape(AppriseShape, path)
         url = self._needed(path, "url")
-        if url is not None and "://" not in url.value:
-            self.file.error(path, "url must be a URL of Apprise's, such as tgram://BOT_TOKEN/CHAT_ID")
+        if url is not None and (wrong := complaint(url.value)):
+            key = "url" if self.file.at((*path, "url")) else "url_file"
+            self.file.error((*path, key), f"{key}: {wrong}")
         return None if shape is None or url is None else AppriseConfig(url=url, send_resolved=shape.send_resolved)
+
+    def _pagerduty(self, path: Path) -> Integration | None:
+        if self.file.has(path, "service_key"):
+            key = "service_key" if self.file.at((*path, "service_key")) else "service_key_file"
+            self.file.error(
+                (*path, key),
+                f"{key} is of PagerDuty's Events API v1, which is not supported: write routing_key, the integration "
+                "key of an integration of the type Events API v2",
+                key=True,
+            )
+            return None
+        shape = self._shape(PagerDutyShape, path)
+        key_of_v2 = self._needed(path, "routing_key")
+        client = self.clients.client(path)
+        if shape is None or key_of_v2 is None or client is None:
+            return None
+        return self._services.pagerduty(path, shape, key_of_v2, client)
+
+    def _telegram(self, path: Path) -> Integration | None:
+        shape = self._shape(TelegramShape, path)
+        token = self._needed(path, "bot_token", "telegram_bot_token")
+        client = self.clients.client(path)
+        if shape is None or token is None or client is None:
+            return None
+        return self._services.telegram(path, shape, token, client)
+
+    def _msteams(self, path: Path) -> Integration | None:
+        shape = self._shape(MSTeamsShape, path)
+        url = self._needed(path, "webhook_url", fits=is_http_url)
+        client = self.clients.client(path)
+        if shape is None or url is None or client is None:
+            return None
+        return self._services.msteams(path, shape, url, client)
+
+    def _template(self, path: Path, text: str) -> str:
+        """`text` where it is a template of ours. One of Alertmanager's leaves Watcher's own words in its place."""
+        if _GO.search(text):
+            message = f"{path[-1]} is a Go template, which is not used: Watcher writes its own words there"
+            self.file.warn(path, message, key=True)
+            return ""
+        try:
+            compile_template(text, NAMES)
+        except TemplateProblem as problem:
+            self.file.error(path, f"the template cannot be used: {problem.message}")
+            return ""
+        return text
 
     def _console(self, path: Path) -> Integration | None:
         if self.file.at(path) is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from watcher.model.config import (
     FirstStart,
     HintRule,
     HttpConfig,
+    LinkConfig,
     Receiver,
     Secret,
     StoreConfig,
@@ -41,6 +42,10 @@ class Settings(Config, frozen=True, kw_only=True):
     storm: StormConfig = StormConfig()
     hints: tuple[HintRule, ...] = ()
     """What annotations may do, by namespace."""
+    links: tuple[LinkConfig, ...] = ()
+    """Below every alert."""
+    zone: tzinfo = UTC
+    """In which people read the times of messages."""
     receivers: tuple[Receiver, ...]
     route: Route
     inhibit_rules: tuple[InhibitRule, ...]

@@ -17,7 +17,7 @@ from watcher.model.changes import Changes, View
 from watcher.model.state import Attempt, Decision, MessageState, Meta, OutboxRow, ScopeState, Transition
 from watcher.store.counting import Line, Matter, count, matter
 
-_STATE = ("scopes", "histories", "volumes", "members", "alerts", "groups", "told")
+_STATE = ("scopes", "histories", "volumes", "members", "alerts", "groups", "told", "channels")
 
 
 class _Message(msgspec.Struct, kw_only=True):

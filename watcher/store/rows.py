@@ -17,6 +17,7 @@ from watcher.model.observations import Scope
 from watcher.model.state import (
     Alert,
     Attempt,
+    Channel,
     ContainerHistory,
     Decision,
     Group,
@@ -116,6 +117,13 @@ STATE: tuple[Kind, ...] = (
         key=lambda key: {"id": key},
         write=_encoded,
         read=_decoded(Group, lambda row: row.id),
+    ),
+    Kind(
+        name="channels",
+        table=tables.channels,
+        key=lambda key: {"receiver": key[0], "integration": key[1]},
+        write=_encoded,
+        read=_decoded(Channel, lambda row: row.key),
     ),
     Kind(
         name="told",

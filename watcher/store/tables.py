@@ -67,6 +67,8 @@ alerts = Table("alerts", metadata, _key("key"), _body())
 groups = Table("groups", metadata, _key("id"), _body())
 told = Table("told", metadata, _key("receiver"), _key("integration"), _key("alert"), _body())
 
+channels = Table("channels", metadata, _key("receiver"), _key("integration"), _body())
+
 outbox = Table(
     "outbox",
     metadata,

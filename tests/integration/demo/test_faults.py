@@ -122,6 +122,41 @@ async def test_an_old_event_goes_back_in_versions(demo: DemoCluster, client: Cli
         assert (await stream.event())[1]["metadata"]["resourceVersion"] == str(first)
 
 
+async def test_an_old_event_needs_a_history(demo: DemoCluster, client: Client) -> None:
+    async with client.watch() as stream:
+        await demo.watched()
+        await client.fault(fault="old_event")
+        demo.cluster.put(pod("a"))
+        assert await stream.words(1) == ["ADDED a"]
+
+
+async def test_the_object_that_changed_last_is_added_again(demo: DemoCluster, client: Client) -> None:
+    demo.cluster.put(pod("b"))
+    version = demo.cluster.put(pod("a"))
+    async with client.watch() as stream:
+        assert await stream.words(2) == ["ADDED a", "ADDED b"]
+        await client.fault(fault="repeat_added")
+        kind, item = await stream.event()
+        assert (kind, item["metadata"]["name"], item["metadata"]["resourceVersion"]) == ("ADDED", "a", str(version))
+
+
+async def test_the_bookmark_that_ends_initial_events_comes_unasked(demo: DemoCluster, client: Client) -> None:
+    async with client.watch() as stream:
+        await demo.watched()
+        await client.fault(fault="initial_end")
+        kind, item = await stream.event()
+        assert (kind, item["metadata"]["annotations"]) == ("BOOKMARK", {"k8s.io/initial-events-end": "true"})
+
+
+async def test_watches_that_are_empty_end_at_once_as_often_as_asked(demo: DemoCluster, client: Client) -> None:
+    demo.cluster.put(pod("a"))
+    await client.fault(fault="empty_watch", times=1)
+    async with client.watch() as stream:
+        assert await stream.event() is None
+    async with client.watch() as stream:
+        assert await stream.words(1) == ["ADDED a"]
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "retry_after"),
     [

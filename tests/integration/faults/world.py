@@ -18,7 +18,7 @@ from watcher.demo import DemoCluster, pods
 from watcher.demo.faults import Clear, DropWatches, Fail
 from watcher.demo.pods import Container, terminated, waiting
 from watcher.engine.clock import SteadyClock
-from watcher.engine.dispatch import LEASE, Dispatcher
+from watcher.engine.dispatch import Dispatcher
 from watcher.engine.queue import CAPACITY, IntakeQueue
 from watcher.engine.writer import Writer
 from watcher.model.changes import Changes
@@ -43,12 +43,18 @@ class Hand:
     def __init__(self) -> None:
         self._begun = time.monotonic()
         self._moved = 0.0
+        self._set = 0.0
 
     def move(self, seconds: float) -> None:
+        """Time passes."""
         self._moved += seconds
 
+    def set(self, seconds: float) -> None:
+        """The wall clock is set forwards or back; no time passes."""
+        self._set += seconds
+
     def now(self) -> datetime:
-        return START + timedelta(seconds=self.steady())
+        return START + timedelta(seconds=self.steady() + self._set)
 
     def until(self, due: datetime) -> float:
         """What is due is soon asked again, for it may be moved on meanwhile."""
@@ -65,7 +71,7 @@ class SlowStore(MemoryStore):
     """Answers only while its gate is open."""
 
     def __init__(self) -> None:
-        super().__init__(owner="test", lease_for=LEASE)
+        super().__init__(owner="test", lease_for=timedelta(seconds=60))
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -82,7 +88,7 @@ class Inbox:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def send(self, notification: Notification) -> Outcome:
+    async def send(self, notification: Notification, reference: str = "") -> Outcome:
         await self.gate.wait()
         self.got.append(notification)
         return Delivered()

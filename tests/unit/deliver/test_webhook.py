@@ -13,7 +13,7 @@ from tests.support.messages import crash_loop, ended, envelope, oom_kill
 from tests.support.receivers import WebhookReceiver
 from watcher import __version__
 from watcher.deliver.webhook import WebhookSender, payload
-from watcher.model.config import Secret, WebhookConfig
+from watcher.model.config import HttpClient, Secret, WebhookConfig
 from watcher.model.delivery import Delivered, GiveUp
 from watcher.model.state import EndReason
 from watcher.notify.render import render
@@ -27,6 +27,7 @@ KEYS = [
     "groupKey", "truncatedAlerts", "notification_reason",
 ]  # fmt: skip
 ALERT_KEYS = ["status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"]
+OURS = ["endReason", "members"]
 
 
 def decoded(max_alerts: int = 0) -> dict[str, object]:
@@ -41,7 +42,7 @@ def test_the_keys_are_alertmanagers_in_its_order_and_the_message_in_words_follow
     assert list(document) == [*KEYS, "title", "text"]
     alerts = document["alerts"]
     assert isinstance(alerts, list)
-    assert [list(alert) for alert in alerts] == [ALERT_KEYS, ALERT_KEYS]
+    assert [list(alert) for alert in alerts] == [[*ALERT_KEYS, *OURS]] * 2
 
 
 def test_an_alert_that_fires_has_gos_zero_time_for_its_end() -> None:
@@ -76,8 +77,10 @@ async def test_every_attempt_at_one_message_has_the_same_key_and_says_who_sends(
     server = WebhookReceiver()
     await server.start()
     try:
-        config = WebhookConfig(url=Secret(server.url), bearer_token=Secret("t0ken"))
-        basic = WebhookConfig(url=Secret(server.url), basic_username="u", basic_password=Secret("p"))
+        config = WebhookConfig(url=Secret(server.url), http=HttpClient(credentials=Secret("t0ken")))
+        basic = WebhookConfig(
+            url=Secret(server.url), http=HttpClient(basic_username="u", basic_password=Secret("p"))
+        )
         async with aiohttp.ClientSession() as session:
             for one in (config, config, basic):
                 assert isinstance(await WebhookSender(one, session).send(BOTH), Delivered)

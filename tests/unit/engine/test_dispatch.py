@@ -51,7 +51,7 @@ class Recorder:
         self.sent: list[str] = []
         self.closed = False
 
-    async def send(self, notification: Notification) -> Outcome:
+    async def send(self, notification: Notification, reference: str = "") -> Outcome:
         self.sent.append(notification.id)
         if self.gate is not None:
             await self.gate.wait()

@@ -10,6 +10,7 @@ from watcher.model.config import (
     ConsoleConfig,
     DiscordConfig,
     EmailConfig,
+    HttpClient,
     Integration,
     Secret,
     SlackConfig,
@@ -82,18 +83,18 @@ def integration(home: Home, text: str, shared: str = "", environ: dict[str, str]
                 send_resolved=False,
                 max_alerts=5,
                 timeout=timedelta(seconds=3),
-                bearer_token=Secret("t"),
+                http=HttpClient(credentials=Secret("t")),
             ),
             id="webhook with a token",
         ),
         pytest.param(
             "webhook_configs: [{url: 'http://x', http_config: {basic_auth: {username: u, password: p}}}]",
-            WebhookConfig(url=Secret("http://x"), basic_username="u", basic_password=Secret("p")),
+            WebhookConfig(url=Secret("http://x"), http=HttpClient(basic_username="u", basic_password=Secret("p"))),
             id="webhook with basic auth",
         ),
         pytest.param(
-            "apprise_configs: [{url: 'tgram://a/b', send_resolved: false}]",
-            AppriseConfig(url=Secret("tgram://a/b"), send_resolved=False),
+            "apprise_configs: [{url: 'json://a/b', send_resolved: false}]",
+            AppriseConfig(url=Secret("json://a/b"), send_resolved=False),
             id="Apprise",
         ),
         pytest.param("console_configs: [{}]", ConsoleConfig(), id="console"),
@@ -149,7 +150,7 @@ def test_a_secret_may_stand_in_a_file_beside_the_configuration(home: Home) -> No
 def test_a_secret_may_come_from_the_environment(home: Home) -> None:
     text = "webhook_configs: [{url: 'http://x/${TOKEN}', http_config: {basic_auth: {username: u, password: '${P}'}}}]"
     assert integration(home, text, environ={"TOKEN": "t", "P": "p"}) == WebhookConfig(
-        url=Secret("http://x/t"), basic_username="u", basic_password=Secret("p")
+        url=Secret("http://x/t"), http=HttpClient(basic_username="u", basic_password=Secret("p"))
     )
 
 
@@ -222,7 +223,7 @@ def problems(home: Home, text: str) -> list[str]:
             "3:75: type must be Bearer: no other kind of authorization is supported",
             id="authorization",
         ),
-        pytest.param("apprise_configs: [{url: S3CRET}]", "3:21: url must be a URL of Apprise's", id="Apprise"),
+        pytest.param("apprise_configs: [{url: S3CRET}]", "3:27: url: must be one URL of Apprise's", id="Apprise"),
         pytest.param("console_configs: [{color: true}]", "3:22: unknown key color; did you mean colour?", id="console"),
     ],
 )

@@ -1,0 +1,150 @@
+"""One integration's messages: which may be sent now, and what sends them.
+
+Messages of one conversation keep their order: a later one waits until the outcome of the earlier one is recorded. A
+channel that has a rate, or that fails, gets one message at a time; the others several at once. When nothing may be
+sent before a certain time (rate, Retry-After, pause after failures), `Channel.not_before` says so: it is the core's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from watcher.model.delivery import GiveUp, Outcome
+from watcher.model.observations import DeliveryDone
+from watcher.model.state import Channel, OutboxRow
+from watcher.ports import Clock, Intake, Sender, Store, StoreError
+
+log = logging.getLogger("watcher.dispatch")
+
+LEASE = timedelta(seconds=60)
+"""Outlasts the longest time that an adapter may take to send (30 s)."""
+
+WIDTH = 4
+"""Messages that one integration without a rate gets at once."""
+
+Name = tuple[str, str]
+"""(receiver, integration)"""
+
+
+class Worker:
+    """The rows of one integration, and the loop that sends them."""
+
+    def __init__(
+        self, name: Name, sender: Sender, store: Store, intake: Intake, clock: Clock, *, width: int = WIDTH
+    ) -> None:
+        self.name = name
+        self.rows: dict[str, OutboxRow] = {}
+        self.channel = Channel(receiver=name[0], integration=name[1])
+        self.done: Callable[[OutboxRow, Outcome], None] = lambda row, outcome: None
+        self._width = width
+        self._leased: dict[str, datetime] = {}
+        """Until when a row is ours."""
+        self._flying: set[str] = set()
+        self._resting: set[str] = set()
+        """Sent, and not yet recorded."""
+        self._sender = sender
+        self._store = store
+        self._intake = intake
+        self._clock = clock
+        self._wake = asyncio.Event()
+
+    def put(self, row: OutboxRow, *, leased: bool) -> None:
+        self.rows[row.id] = row
+        self._resting.discard(row.id)
+        if leased:
+            self._leased[row.id] = self._clock.now() + LEASE / 2
+        self._wake.set()
+
+    def drop(self, row_id: str) -> None:
+        self.rows.pop(row_id, None)
+        self._leased.pop(row_id, None)
+        self._resting.discard(row_id)
+        self._wake.set()
+
+    def tune(self, channel: Channel) -> None:
+        self.channel = channel
+        self._wake.set()
+
+    def in_flight(self) -> frozenset[str]:
+        """Messages that are being sent, or whose outcome is not recorded yet."""
+        return frozenset(self._flying | self._resting)
+
+    def is_busy(self) -> bool:
+        """Whether a message is in flight, not yet recorded, or due now."""
+        return bool(self._flying or self._resting) or self._wait_for() == 0.0
+
+    def next_row(self) -> OutboxRow | None:
+        """The row to send next: the first of its conversation, the earliest due of those."""
+        heads: dict[str, OutboxRow] = {}
+        for row in sorted(self.rows.values(), key=lambda row: (row.created_at, row.id)):
+            heads.setdefault(row.group, row)
+        ready = (row for row in heads.values() if row.id not in self._flying and row.id not in self._resting)
+        return min(ready, key=lambda row: (row.next_at, row.created_at, row.id), default=None)
+
+    def _wait_for(self) -> float | None:
+        """Seconds until the next row may be sent; None: something else has to happen first."""
+        alone = self._width == 1 or self.channel.failures
+        if (alone and (self._flying or self._resting)) or len(self._flying) >= self._width:
+            return None
+        row = self.next_row()
+        if row is None:
+            return None
+        return self._clock.until(max(row.next_at, self.channel.not_before or row.next_at))
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            while True:
+                row = await self._next()
+                self._flying.add(row.id)
+                group.create_task(self._take(row), name="/".join(("send", *self.name)))
+
+    async def _next(self) -> OutboxRow:
+        while True:
+            self._wake.clear()
+            pause = self._wait_for()
+            row = self.next_row()
+            if pause == 0.0 and row is not None:
+                return row
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+
+    async def _take(self, row: OutboxRow) -> None:
+        """Send, then report: the writer records it. Until it has, the row rests here and is not sent again."""
+        try:
+            if not await self._is_ours(row):
+                return
+            outcome = await self._try(row)
+            self._resting.add(row.id)
+            self._leased.pop(row.id, None)
+            self.done(row, outcome)
+            await self._intake.put(DeliveryDone(at=self._clock.now(), message_id=row.id, outcome=outcome))
+        finally:
+            self._flying.discard(row.id)
+            self._wake.set()
+
+    async def _is_ours(self, row: OutboxRow) -> bool:
+        now = self._clock.now()
+        if self._leased.get(row.id, now) > now:
+            return True
+        try:
+            leased = await self._store.lease(self.name, now, now + LEASE, limit=100)
+        except StoreError as error:
+            log.warning("no lease to be had", extra={"event": "delivery.lease_failed", "error": str(error)})
+            leased = []
+        self._leased.update({one.id: now + LEASE / 2 for one in leased})
+        if row.id not in self._leased:
+            await asyncio.sleep(1)
+        return row.id in self._leased and row.id in self.rows
+
+    async def _try(self, row: OutboxRow) -> Outcome:
+        """An adapter that raises is a mistake of ours: it costs this message, neither the service nor the others."""
+        try:
+            return await self._sender.send(row.notification, row.reference)
+        except Exception as error:
+            log.exception("an adapter raised", extra={"event": "delivery.raised", "message_id": row.id})
+            return GiveUp(reason=f"Watcher could not make the message: {type(error).__name__}")
