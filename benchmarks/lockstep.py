@@ -119,6 +119,8 @@ class Lockstep:
         self._dispatcher = Dispatcher(senders, self.store, self.queue, clock)
         self._dispatcher.resume(view.outbox.rows.values())
         self.writer = Writer(self._core, view, self.store, clock, self.queue, self._hand_on)
+        self.writer.in_flight = self._dispatcher.in_flight
+        self.writer.withhold = lambda changes: self._dispatcher.withhold(changes.outbox)
         await self.queue.put(Started(at=clock.now(), since=since, scopes=SCOPES))
         self._streams = [ListWatch(self._client, scope, self.queue, clock, STREAMS) for scope in SCOPES]
         loops = [self.writer.run(), self._dispatcher.run(), *(stream.run() for stream in self._streams)]
@@ -126,7 +128,7 @@ class Lockstep:
         self.running = True
 
     def _hand_on(self, changes: Changes) -> None:
-        self._dispatcher.committed(changes.outbox)
+        self._dispatcher.committed(changes.outbox, changes.channels)
 
     async def kill(self) -> None:
         self.running = False

@@ -12,7 +12,7 @@ from watcher.model.delivery import Outcome
 from watcher.model.evidence import Evidence, EvidenceRequest
 from watcher.model.message import Notification
 from watcher.model.observations import Input
-from watcher.model.state import Attempt, Decision, OutboxRow, Transition
+from watcher.model.state import Attempt, Decision, MessageState, OutboxRow, Transition
 
 
 class Clock(Protocol):
@@ -78,6 +78,16 @@ class Store(Protocol):
 
     async def messages(self, limit: int) -> Sequence[OutboxRow]:
         """Outbox rows in any state, the newest first."""
+        ...
+
+    async def deliveries(
+        self, limit: int, *, state: MessageState | None = None, receiver: str = ""
+    ) -> Sequence[tuple[OutboxRow, datetime | None]]:
+        """Outbox rows of one state and one receiver (neither: of any), the newest first, with when each was over."""
+        ...
+
+    async def delivery(self, message: str) -> tuple[OutboxRow, datetime | None] | None:
+        """One outbox row in any state, and when it was over."""
         ...
 
     async def attempts(self, message: str) -> Sequence[Attempt]:

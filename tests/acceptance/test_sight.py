@@ -140,6 +140,17 @@ def test_a_stale_stream_is_told_and_what_it_shows_is_neither_ended_nor_repeated(
     assert said(story)[3:] == [("ALL_ENDED", "-WatcherBlind:recovered"), ("REPEAT", "ContainerCrashLooping")]
 
 
+def test_an_oom_kill_is_not_over_by_an_hour_in_which_nobody_looked() -> None:
+    story = Timeline().at(0).lists(pod("web-1"))
+    story.at(10).sees(pod("web-1", status(restarts=1, last=dead(137, "OOMKilled", at=9))))
+    story.at(600).takes(StreamHealth(at=time(600), scope=PODS, stale_since=time(420), reason="no answer"))
+    story.until(5 * HOUR)
+    assert said(story) == [("FIRST", "ContainerOOMKilled"), ("FIRST", "WatcherBlind")]
+    story.at(5 * HOUR).takes(StreamHealth(at=time(5 * HOUR), scope=PODS))
+    story.until(6 * HOUR)
+    assert ("ALL_ENDED", "-ContainerOOMKilled:recovered") in said(story)
+
+
 def test_a_stream_that_never_comes_does_not_keep_the_others_waiting() -> None:
     nodes = Scope(kind="Node")
     story = Timeline().at(0).restarts(PODS, nodes, known=False).lists(looping())

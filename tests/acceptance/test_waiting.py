@@ -183,3 +183,23 @@ def test_a_readiness_gate_that_is_not_met_is_seen_though_every_container_is_read
     one = pod("web-1")
     one = msgspec.structs.replace(one, status=msgspec.structs.replace(one.status, conditions=[gate]))
     assert Timeline().at(0).lists().at(20).sees(one).until(HOUR) == [(930, "FIRST", "PodNotReady")]
+
+
+def test_a_pod_that_was_gated_for_an_hour_has_not_been_in_creation_for_that_hour() -> None:
+    created = waiting("ContainerCreating", created=-HOUR, conditions=(scheduled("True", at=0),))
+    story = Timeline().at(0).lists().at(1).sees(created)
+    assert story.until(HOUR) == [(910, "FIRST", "PodPending")]
+
+
+def test_a_container_that_waited_an_hour_for_its_image_has_not_been_unready_for_that_hour() -> None:
+    """The builder's containers run since second 0."""
+    one = pod("web-1", status(ready=False), changed=-HOUR)
+    assert Timeline().at(0).lists().at(1).sees(one).until(HOUR) == [(910, "FIRST", "PodNotReady")]
+
+
+def test_an_eviction_that_was_made_good_before_it_was_listed_is_silent() -> None:
+    """A list shows the replacement before the pod that it replaces."""
+    gone = pod("web-b", phase="Failed", reason="Evicted", no_statuses=True, changed=20)
+    story = Timeline().at(0).lists(pod("web-b"), pod("web-c"))
+    story.at(60).lists(pod("web-a", created=30), gone, pod("web-c"))
+    assert story.until(HOUR) == []

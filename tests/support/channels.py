@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import ssl
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -22,11 +23,24 @@ from tests.support.receivers import (
     SlackReceiver,
     WebhookReceiver,
 )
+from tests.support.vendors import (
+    BOT_TOKEN,
+    CHAT,
+    ROUTING_KEY,
+    SLACK_TOKEN,
+    PagerDutyReceiver,
+    SlackApiReceiver,
+    TeamsReceiver,
+    TelegramReceiver,
+)
 from watcher.deliver.apprise import AppriseSender
 from watcher.deliver.console import ConsoleSender
 from watcher.deliver.discord import DiscordSender
 from watcher.deliver.email import EmailSender
+from watcher.deliver.msteams import MSTeamsSender
+from watcher.deliver.pagerduty import PagerDutySender
 from watcher.deliver.slack import SlackSender
+from watcher.deliver.telegram import TelegramSender
 from watcher.deliver.webhook import WebhookSender
 from watcher.model.config import (
     AppriseConfig,
@@ -34,13 +48,19 @@ from watcher.model.config import (
     DiscordConfig,
     EmailConfig,
     HttpClient,
+    MSTeamsConfig,
+    PagerDutyConfig,
     Secret,
     SlackConfig,
+    TelegramConfig,
     WebhookConfig,
 )
 from watcher.ports import Sender
 
-HTTP: Final = ("slack", "discord", "webhook", "apprise")
+OWN: Final = ("slack", "slack with a token", "discord", "webhook", "pagerduty", "telegram", "teams")
+"""The HTTP channels with an adapter of their own."""
+EDITING: Final = ("slack with a token", "discord", "telegram")
+HTTP: Final = (*OWN, "apprise")
 NETWORK: Final = (*HTTP, "email")
 ALL: Final = (*NETWORK, "console")
 
@@ -81,7 +101,7 @@ class HttpChannel(Channel):
         return json.dumps(self.bodies, ensure_ascii=False)
 
     def visible(self) -> str:
-        return "\n".join(text for body in self.bodies for text in _texts(body))
+        return "\n".join(self.server.seen(body) for body in self.bodies)
 
     @property
     def refused(self) -> list[str]:
@@ -125,18 +145,11 @@ class ConsoleChannel(Channel):
         return self.stream.getvalue()
 
 
-def _texts(body: Any) -> list[str]:
-    """All texts of a JSON document but its keys."""
-    if isinstance(body, str):
-        return [body]
-    if isinstance(body, dict):
-        return [text for value in body.values() for text in _texts(value)]
-    return [text for value in body for text in _texts(value)] if isinstance(body, list) else []
-
-
 @asynccontextmanager
-async def channel(name: str, timeout: timedelta = timedelta(seconds=8)) -> AsyncIterator[Channel]:
-    """The channel called `name`, with its server running."""
+async def channel(
+    name: str, timeout: timedelta = timedelta(seconds=8), tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Channel]:
+    """The channel called `name`, with its server running; `tls`: behind that certificate."""
     if name == "console":
         stream = io.StringIO()
         yield ConsoleChannel(ConsoleSender(ConsoleConfig(), stream), stream)
@@ -152,7 +165,7 @@ async def channel(name: str, timeout: timedelta = timedelta(seconds=8)) -> Async
                     await mail.stop()
                 return
             server = _SERVERS[name]()
-            await server.start()
+            await server.start(tls)
             try:
                 yield HttpChannel(_sender(name, server, session, executor, timeout), server)
             finally:
@@ -161,8 +174,12 @@ async def channel(name: str, timeout: timedelta = timedelta(seconds=8)) -> Async
 
 _SERVERS: Final[dict[str, type[HttpReceiver]]] = {
     "slack": SlackReceiver,
+    "slack with a token": SlackApiReceiver,
     "discord": DiscordReceiver,
     "webhook": WebhookReceiver,
+    "pagerduty": PagerDutyReceiver,
+    "telegram": TelegramReceiver,
+    "teams": TeamsReceiver,
     "apprise": AppriseReceiver,
 }
 
@@ -179,17 +196,31 @@ def mail_config(port: int) -> EmailConfig:
 def _sender(
     name: str, server: HttpReceiver, session: aiohttp.ClientSession, executor: ThreadPoolExecutor, timeout: timedelta
 ) -> Sender:
+    url = Secret(server.url)
+    sender: Sender
     match name:
         case "slack":
-            return SlackSender(SlackConfig(api_url=Secret(server.url)), session, timeout)
+            sender = SlackSender(SlackConfig(api_url=url), session, timeout)
+        case "slack with a token":
+            slack = SlackConfig(api_url=url, token=Secret(SLACK_TOKEN), channel="#ops")
+            sender = SlackSender(slack, session, timeout)
         case "discord":
-            return DiscordSender(DiscordConfig(webhook_url=Secret(server.url)), session, timeout)
+            sender = DiscordSender(DiscordConfig(webhook_url=url), session, timeout)
         case "webhook":
-            password = Secret("s3cret-passw0rd")
-            config = WebhookConfig(
-                url=Secret(server.url), timeout=timeout, http=HttpClient(basic_username="u", basic_password=password)
-            )
-            return WebhookSender(config, session)
+            client = HttpClient(basic_username="u", basic_password=Secret(SECRETS[1]))
+            sender = WebhookSender(WebhookConfig(url=url, timeout=timeout, http=client), session)
+        case "pagerduty":
+            pagerduty = PagerDutyConfig(routing_key=Secret(ROUTING_KEY), url=server.url, timeout=timeout)
+            sender = PagerDutySender(pagerduty, session)
+        case "telegram":
+            token = Secret(BOT_TOKEN)
+            telegram = TelegramConfig(bot_token=token, chat_id=CHAT, api_url=server.base, timeout=timeout)
+            sender = TelegramSender(telegram, session)
+        case "teams":
+            sender = MSTeamsSender(MSTeamsConfig(webhook_url=url, timeout=timeout), session)
         case _:
-            url = f"json://user:s3cret-passw0rd@127.0.0.1:{server.port}{server.path}?rto={timeout.total_seconds():g}"
-            return AppriseSender(AppriseConfig(url=Secret(url)), executor, timeout)
+            schema = "jsons" if server.base.startswith("https") else "json"
+            host = f"{schema}://user:{SECRETS[1]}@127.0.0.1:{server.port}"
+            apprise = AppriseConfig(url=Secret(f"{host}{server.path}?rto={timeout.total_seconds():g}"))
+            sender = AppriseSender(apprise, executor, timeout)
+    return sender

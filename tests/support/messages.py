@@ -107,6 +107,16 @@ def ended(told: AlertFacts, reason: EndReason, when: datetime = NOW, **more: Any
     return msgspec.structs.replace(told, alert=alert, members=(), **more)
 
 
+def before(told: AlertFacts, when: str = "13:55:00") -> AlertFacts:
+    """The same alert as its receiver was told of it at `when`, with all the members that it has."""
+    return msgspec.structs.replace(told, told_members=max(len(told.members), 1), told_at=at(when))
+
+
+def unheard(told: AlertFacts, reason: EndReason, when: datetime = NOW) -> AlertFacts:
+    """The same alert after its end, of which its receiver never heard that it began."""
+    return msgspec.structs.replace(ended(told, reason, when), unheard=True)
+
+
 def changed(told: AlertFacts, **fields: Any) -> AlertFacts:
     """The same facts with other fields of the alert."""
     return msgspec.structs.replace(told, alert=msgspec.structs.replace(told.alert, **fields))

@@ -6,6 +6,7 @@ import asyncio
 import email
 import email.policy
 import json
+import ssl
 from collections.abc import Mapping
 from email.message import EmailMessage
 from typing import Any, Final
@@ -25,6 +26,8 @@ SLACK_TEXT: Final = 3000
 SLACK_BLOCKS: Final = 50
 SLACK_ALL: Final = 11_000
 DISCORD_ALL: Final = 6000
+FIRST: Final = 1300000000000000001
+"""Discord's first message."""
 
 
 class Answering(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,13 +40,14 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
     path: str
+    method: str = "POST"
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: Any
 
 
 class HttpReceiver:
-    """Takes JSON by POST. A subclass says what is wrong with it, and answers."""
+    """Takes JSON. A subclass says what is wrong with it, and answers as its vendor does."""
 
     path: str = "/hook/T0KEN-in-the-path"
 
@@ -53,19 +57,25 @@ class HttpReceiver:
         self.answering: Answering | None = None
         self._runner: web.AppRunner | None = None
         self._closing = asyncio.Event()
+        self._scheme = "http"
         self.port = 0
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{self.path}"
+    def base(self) -> str:
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
-    async def start(self) -> None:
+    @property
+    def url(self) -> str:
+        return f"{self.base}{self.path}"
+
+    async def start(self, tls: ssl.SSLContext | None = None) -> None:
         app = web.Application(client_max_size=16 * 1024 * 1024)
-        app.router.add_post("/{tail:.*}", self._take)
+        app.router.add_route("*", "/{tail:.*}", self._take)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
+        self._scheme = "http" if tls is None else "https"
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
@@ -75,15 +85,20 @@ class HttpReceiver:
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         body = json.loads(await request.text())
+        received = Received(
+            path=request.path,
+            method=request.method,
+            query=dict(request.query),
+            headers=dict(request.headers),
+            body=body,
+        )
         wrong = self.wrong(body)
         if wrong:
             self.refused.append(wrong)
-            return web.Response(status=400, text=wrong)
-        self.received.append(
-            Received(path=request.path, query=dict(request.query), headers=dict(request.headers), body=body)
-        )
+            return self.refusal(wrong)
+        self.received.append(received)
         if self.answering is None:
-            return self.thanks(request)
+            return self.thanks(request, body)
         if self.answering.status < 0:
             return await self._misbehave(request, self.answering.status)
         return web.Response(status=self.answering.status, text=self.answering.body, headers=self.answering.headers)
@@ -100,36 +115,54 @@ class HttpReceiver:
         return response
 
     def wrong(self, body: Any) -> str:
+        """The vendor's word for it; empty: nothing."""
         return ""
 
-    def thanks(self, request: web.Request) -> web.Response:
+    def refusal(self, wrong: str) -> web.Response:
+        return web.Response(status=400, text=wrong)
+
+    def thanks(self, request: web.Request, body: Any) -> web.Response:
         return web.Response(text="ok")
+
+    def seen(self, body: Any) -> str:
+        """What people read of a request."""
+        return "\n".join(texts(body))
 
 
 class SlackReceiver(HttpReceiver):
+    """An incoming webhook: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks."""
+
     path = "/services/T000/B000/T0KEN-in-the-path"
 
     def wrong(self, body: Any) -> str:
-        blocks = body["blocks"]
         if not body["text"] or len(body["text"]) > 40_000:
             return "no_text"
-        if not 0 < len(blocks) <= SLACK_BLOCKS:
+        blocks = [*body["blocks"], *(block for one in body.get("attachments", []) for block in one["blocks"])]
+        if not 0 < len(body["blocks"]) <= SLACK_BLOCKS or len(blocks) > 2 * SLACK_BLOCKS:
             return "invalid_blocks"
-        total = 0
-        for block in blocks:
-            text = block["text"]["text"]
-            total += units(text)
-            limit = 150 if block["type"] == "header" else SLACK_TEXT
-            kind = "plain_text" if block["type"] == "header" else "mrkdwn"
-            if block["type"] not in ("header", "section") or block["text"]["type"] != kind:
-                return "invalid_blocks_format"
-            if not 0 < units(text) <= limit:
-                return "invalid_blocks"
-        return "msg_blocks_too_long" if total > SLACK_ALL else ""
+        wrong = next(filter(None, map(_wrong_block, blocks)), "")
+        total = sum(units(text) for block in blocks for text in texts(block.get("text", {})))
+        return wrong or ("msg_blocks_too_long" if total > SLACK_ALL else "")
+
+
+def _wrong_block(block: Any) -> str:
+    if block["type"] not in ("header", "section", "actions", "context"):
+        return "invalid_blocks_format"
+    if block["type"] not in ("header", "section") or "text" not in block:
+        return ""
+    text = block["text"]["text"]
+    header = block["type"] == "header"
+    if block["text"]["type"] != ("plain_text" if header else "mrkdwn"):
+        return "invalid_blocks_format"
+    return "" if 0 < units(text) <= (150 if header else SLACK_TEXT) else "invalid_blocks"
 
 
 class DiscordReceiver(HttpReceiver):
     path = "/api/webhooks/1/T0KEN-in-the-path"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: dict[str, Any] = {}
 
     def wrong(self, body: Any) -> str:
         embeds = body.get("embeds", [])
@@ -147,9 +180,16 @@ class DiscordReceiver(HttpReceiver):
             total += units(embed.get("title", "")) + units(embed.get("description", ""))
         return "MAX_EMBED_SIZE_EXCEEDED" if total > DISCORD_ALL else ""
 
-    def thanks(self, request: web.Request) -> web.Response:
-        if request.query.get("wait") == "true":
-            return web.json_response({"id": "1300000000000000001", "content": "…"})
+    def refusal(self, wrong: str) -> web.Response:
+        return web.json_response({"message": "Invalid Form Body", "code": 50035, "errors": wrong}, status=400)
+
+    def thanks(self, request: web.Request, body: Any) -> web.Response:
+        number = request.path.rpartition("/")[2] if request.method == "PATCH" else str(FIRST + len(self.messages))
+        if request.method == "PATCH" and number not in self.messages:
+            return web.json_response({"message": "Unknown Message", "code": 10008}, status=404)
+        self.messages[number] = body
+        if request.method == "PATCH" or request.query.get("wait") == "true":
+            return web.json_response({"id": number, "content": "…"})
         return web.Response(status=204)
 
 
@@ -233,6 +273,15 @@ class MailReceiver:
         self.received.append(message)
         self.recipients.append(list(envelope.rcpt_tos))
         return "250 OK"
+
+
+def texts(body: Any) -> list[str]:
+    """All texts of a JSON document but its keys."""
+    if isinstance(body, str):
+        return [body]
+    if isinstance(body, dict):
+        return [text for value in body.values() for text in texts(value)]
+    return [text for value in body for text in texts(value)] if isinstance(body, list) else []
 
 
 def units(text: str) -> int:

@@ -59,9 +59,10 @@ _RULES: list[Any] = []
 GROUP_BY = ("cluster", "namespace", "workload_kind", "workload")
 
 
-def core(*, without: Collection[str] = ("WorkloadDown",), **changes: Any) -> Core:
+def core(*, without: Collection[str] = ("WorkloadDown", "WatcherCannotDeliver"), **changes: Any) -> Core:
     """`without`: alerts whose rules are left out. The stories are about one pod, whose workload is down with it, so
-    WorkloadDown is left out unless a story is about it (tests/acceptance/test_workloads.py)."""
+    WorkloadDown is left out unless a story is about it (tests/acceptance/test_workloads.py); so is
+    WatcherCannotDeliver (test_channels.py)."""
     if not _RULES:
         _RULES.append(shipped_rules())
     ops = Receiver(name="ops", integrations=(("webhook_configs[0]", WebhookConfig(url=Secret("http://x"))),))

@@ -26,7 +26,7 @@ from watcher.lib.text import code_block_discord, escape_discord, fit
 from watcher.model.config import DiscordConfig, Secret
 from watcher.model.delivery import Delivered, Outcome, TryLater
 from watcher.model.message import Block, Heading, Links, Log, Message, Notification, Span, Text
-from watcher.notify.changes import EDITS, changes, standing
+from watcher.notify.changes import EDITS, standing
 from watcher.notify.plain import heading_line
 
 CONTENT: Final = 2000
@@ -50,10 +50,8 @@ class DiscordSender:
         self._texts = texts_of(config)
 
     async def send(self, notification: Notification, reference: str = "") -> Outcome:
-        if notification.reason not in EDITS:
+        if notification.reason not in EDITS or not reference.isdigit():
             return await self._new(notification, notification.message)
-        if not reference.isdigit():
-            return await self._new(notification, changes(notification))
         outcome = await self._edit(notification, reference)
         return outcome if outcome is not None else await self._new(notification, standing(notification))
 

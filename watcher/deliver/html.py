@@ -67,7 +67,8 @@ def page(message: Message, preheader: str = "", limit: int = LIMIT) -> str:
         f"{escape_html(cut(preheader or heading_line(message.heading), _PREHEADER))}{'&#8199;&#847; ' * 20}</div>"
     )
     start = (
-        f'<!DOCTYPE html>\n<html lang="en"><head>\n{_HEAD}\n<title>{escape_html(message.heading.title)}</title>\n</head>\n'
+        f'<!DOCTYPE html>\n<html lang="en"><head>\n{_HEAD}\n'
+        f"<title>{escape_html(message.heading.title)}</title>\n</head>\n"
         f'<body class="w-page" style="margin:0;padding:0;background:#f3f4f6">\n{hidden}\n'
         f'<table {_TABLE} width="100%" class="w-page" style="background:#f3f4f6"><tr>'
         '<td align="center" style="padding:16px 8px">\n'
@@ -96,17 +97,13 @@ def block_html(block: Block) -> str:
 
 
 def _title(heading: Heading) -> str:
-    place = (
-        f'<p class="w-quiet" style="margin:0 0 14px;font-size:14px;color:#57606a">{escape_html(heading.place)}</p>\n'
-        if heading.place
-        else ""
-    )
     margin = "8px 0 4px" if heading.place else "8px 0 14px"
-    return (
-        f"{_badge(heading.mark, 12)}\n"
-        f'<h1 style="margin:{margin};font-size:20px;line-height:1.3;font-weight:600">{escape_html(heading.title)}</h1>\n'
-        f"{place}"
-    ).rstrip("\n")
+    style = f"margin:{margin};font-size:20px;line-height:1.3;font-weight:600"
+    lines = [_badge(heading.mark, 12), f'<h1 style="{style}">{escape_html(heading.title)}</h1>']
+    if heading.place:
+        style = "margin:0 0 14px;font-size:14px;color:#57606a"
+        lines.append(f'<p class="w-quiet" style="{style}">{escape_html(heading.place)}</p>')
+    return "\n".join(lines)
 
 
 def _section(heading: Heading) -> str:

@@ -8,6 +8,7 @@ message. Here 307 and 308 are followed where they stay on the same host (another
 from __future__ import annotations
 
 import base64
+import io
 import ipaddress
 from collections.abc import Mapping
 from datetime import timedelta
@@ -135,7 +136,7 @@ async def _once(session: aiohttp.ClientSession, request: Request, client: Client
         async with session.request(
             request.method,
             url,
-            data=request.body,
+            data=io.BytesIO(request.body) if request.body is not None else None,
             headers={"User-Agent": USER_AGENT, **client.headers(), **request.headers},
             timeout=aiohttp.ClientTimeout(total=seconds),
             allow_redirects=False,

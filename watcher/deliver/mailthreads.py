@@ -59,12 +59,12 @@ def own_subject(title: str) -> str:
 
 def group_hash(notification: Notification) -> str:
     """A short name for the group at this receiver."""
-    return _hash(f"{notification.receiver}\n{notification.group_key}", 10)
+    return _hash(f"{notification.receiver}\n{notification.group_key}", 8)
 
 
 def _message_id(notification: Notification, domain: str) -> str:
     """The same for every attempt, so that what arrives twice is seen to be one."""
-    left = f"watcher.{notification.at:%Y%m%d}.{group_hash(notification)}.{_hash(notification.id, 16)}"
+    left = f"watcher.{notification.at:%Y%m%d}.{group_hash(notification)}.{_hash(notification.id, 12)}"
     try:
         domain = domain.encode("idna").decode()
     except UnicodeError:

@@ -24,7 +24,9 @@ from watcher.deliver.templating import Texts, Writing
 from watcher.lib.text import cut
 from watcher.model.config import PagerDutyConfig, Secret
 from watcher.model.delivery import Delivered, Outcome
-from watcher.model.message import Heading, Links, Mark, Notification
+from watcher.model.message import Heading, Links, Mark, Message, Notification
+from watcher.notify import plain
+from watcher.notify.changes import standing
 
 SUMMARY: Final = 1024
 EVENT: Final = 500_000
@@ -75,7 +77,8 @@ def texts_of(config: PagerDutyConfig) -> Texts:
 
 
 def payload(notification: Notification, config: PagerDutyConfig, texts: Writing) -> dict[str, Any]:
-    """The event, no larger than PagerDuty takes."""
+    """The event, no larger than PagerDuty takes. It tells of all as it stands, since it updates the incident."""
+    message = standing(notification)
     event = _filled(
         routing_key=config.routing_key.value,
         event_action="trigger" if notification.status == "firing" else "resolve",
@@ -83,23 +86,23 @@ def payload(notification: Notification, config: PagerDutyConfig, texts: Writing)
         client=texts.text("client", _SHORT) or "Watcher",
         client_url=texts.text("client_url", _SHORT) or notification.external_url,
         images=[image for at in range(len(config.images)) if "src" in (image := _entry(texts, "images", at, _IMAGE))],
-        links=_links(notification, config, texts),
-        payload=_payload(notification, config, texts),
+        links=_links(message, config, texts),
+        payload=_payload(notification, message, config, texts),
     )
     room = _TEXT
     while len(msgspec.json.encode(event)) > EVENT and room > 1:
         # The details of the configuration go first if they are what is too large.
         room //= 2
-        event["payload"]["custom_details"] = {"text": cut(notification.text, room), "problem": "too large, shortened"}
+        event["payload"]["custom_details"] = {"text": cut(_text(message), room), "problem": "too large, shortened"}
     return event
 
 
-def _payload(notification: Notification, config: PagerDutyConfig, texts: Writing) -> dict[str, Any]:
+def _payload(notification: Notification, message: Message, config: PagerDutyConfig, texts: Writing) -> dict[str, Any]:
     labels = {**notification.common_labels, **notification.group_labels}
     place = "/".join(filter(None, (labels.get(key, "") for key in ("cluster", "namespace", "workload"))))
     firing = sum(alert.status == "firing" for alert in notification.alerts)
     given = {name: texts.text(f"details.{name}", _DETAIL) for name, _ in config.details}
-    heading = notification.message.heading
+    heading = message.heading
     severity = texts.text("severity", _SHORT).lower()
     fields = _filled(
         summary=cut(texts.text("description", SUMMARY) or _summary(heading), SUMMARY),
@@ -111,7 +114,7 @@ def _payload(notification: Notification, config: PagerDutyConfig, texts: Writing
     )
     fields["class"] = texts.text("class_name", _SHORT) or labels.get("alertname", "Watcher")
     fields["custom_details"] = {
-        "text": cut(notification.text, _TEXT),
+        "text": cut(_text(message), _TEXT),
         "num_firing": str(firing),
         "num_resolved": str(len(notification.alerts) - firing),
         **given,
@@ -124,10 +127,14 @@ def _summary(heading: Heading) -> str:
     return f"{heading.title} — {heading.place}" if heading.place else heading.title
 
 
-def _links(notification: Notification, config: PagerDutyConfig, texts: Writing) -> list[dict[str, str]]:
+def _text(message: Message) -> str:
+    return plain.render(message)[1]
+
+
+def _links(message: Message, config: PagerDutyConfig, texts: Writing) -> list[dict[str, str]]:
     given = [_entry(texts, "links", at, _LINK) for at in range(len(config.links))]
     found = {link["href"]: link for link in given if "href" in link}
-    for block in notification.message.blocks:
+    for block in message.blocks:
         if isinstance(block, Links):
             for link in block.links:
                 if urlsplit(link.url).scheme in ("http", "https"):

@@ -34,7 +34,7 @@ from watcher.deliver.templating import Texts
 from watcher.model.config import Secret, SlackConfig
 from watcher.model.delivery import Delivered, GiveUp, Outcome, TryLater
 from watcher.model.message import Message, Notification, SendReason
-from watcher.notify.changes import EDITS, changes, standing
+from watcher.notify.changes import EDITS, standing
 
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
 """Without the charset the Web API warns: https://docs.slack.dev/apis/web-api/#post-bodies."""
@@ -53,13 +53,11 @@ class SlackSender:
         self._secrets = (config.api_url.value, *token, *self._client.secrets)
 
     async def send(self, notification: Notification, reference: str = "") -> Outcome:
-        if self._config.token is None:
-            return await self._by_webhook(self._payload(notification, changes(notification)))
         there = place(reference)
-        if notification.reason not in EDITS:
+        if self._config.token is None:
+            return await self._by_webhook(self._payload(notification, notification.message))
+        if there is None or notification.reason not in EDITS:
             return await self._new(self._payload(notification, notification.message))
-        if there is None:
-            return await self._new(self._payload(notification, changes(notification)))
         return await self._edit(notification, there)
 
     async def close(self) -> None:
@@ -95,8 +93,8 @@ class SlackSender:
         if not isinstance(outcome, Delivered):
             return outcome
         if notification.reason is not SendReason.UPDATED:
-            reply = {**self._payload(notification, changes(notification)), "channel": there.channel}
-            told = await self._new({**reply, "thread_ts": there.ts})
+            reply = self._payload(notification, notification.message)
+            told = await self._new({**reply, "channel": there.channel, "thread_ts": there.ts})
             if isinstance(told, TryLater):
                 return told
         return Delivered(reference=str(there))
@@ -117,5 +115,5 @@ def _error(answer: Answer) -> str:
 
 
 def payload(notification: Notification, config: SlackConfig, texts: Texts | None = None) -> dict[str, Any]:
-    """A new message, whole."""
+    """A new message."""
     return slack_blocks.payload(notification, config, texts or slack_blocks.texts_of(config), notification.message)

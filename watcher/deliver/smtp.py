@@ -101,8 +101,24 @@ def outcome_of_trouble(error: Exception, smarthost: str) -> TryLater | GiveUp:
     match error:
         case TlsProblem():
             return TryLater(reason=str(error))
+        case smtplib.SMTPException():
+            return _objection(error)
         case TimeoutError():
             return TryLater(reason="no answer from the mail server in time")
+        case ssl.SSLError():
+            why = f": {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else ""
+            return TryLater(reason=f"no trusted TLS connection to the mail server{why}")
+        case socket.gaierror():
+            return TryLater(reason=f"the name of the mail server {smarthost} cannot be resolved")
+        case OSError():
+            return TryLater(reason=f"cannot connect to {smarthost}: {error.strerror or 'no answer'}")
+        case _:
+            return GiveUp(reason=f"the mail cannot be sent: {type(error).__name__}")
+
+
+def _objection(error: smtplib.SMTPException) -> TryLater | GiveUp:
+    """What the server said; every SMTPException is an OSError too."""
+    match error:
         case smtplib.SMTPRecipientsRefused():
             reason = refusals(error.recipients)
             later = any(code < 500 for code, _ in error.recipients.values())
@@ -114,18 +130,8 @@ def outcome_of_trouble(error: Exception, smarthost: str) -> TryLater | GiveUp:
             return GiveUp(reason=reason) if 500 <= error.smtp_code < 600 else TryLater(reason=reason)
         case smtplib.SMTPNotSupportedError():
             return GiveUp(reason=f"the mail server cannot do what is asked: {error}")
-        case ssl.SSLCertVerificationError():
-            return TryLater(reason=f"no trusted TLS connection to the mail server: {error.verify_message}")
-        case ssl.SSLError():
-            return TryLater(reason="no trusted TLS connection to the mail server")
-        case smtplib.SMTPException():
-            return TryLater(reason=f"the mail server broke off: {error}")
-        case socket.gaierror():
-            return TryLater(reason=f"the name of the mail server {smarthost} cannot be resolved")
-        case OSError():
-            return TryLater(reason=f"cannot connect to {smarthost}: {error.strerror or 'no answer'}")
         case _:
-            return GiveUp(reason=f"the mail cannot be sent: {type(error).__name__}")
+            return TryLater(reason=f"the mail server broke off: {error}")
 
 
 def refusals(refused: Refused) -> str:

@@ -29,11 +29,13 @@ import msgspec
 from watcher.deliver.answers import LONGEST_PAUSE, Answer, outcome_of
 from watcher.deliver.fitting import Limits, lay_out, shown, within
 from watcher.deliver.http import Client, post
-from watcher.deliver.templating import PROBLEM, Texts, Writing
+from watcher.deliver.templating import Texts, Writing
 from watcher.lib.text import cut, fit
 from watcher.model.config import Secret, TelegramConfig
 from watcher.model.delivery import Delivered, GiveUp, Outcome, TryLater
-from watcher.model.message import Block, Heading, Links, Log, Notification, SendReason, Span, Text
+from watcher.model.message import Block, Heading, Links, Log, Message, Notification, Span, Text
+from watcher.notify import plain
+from watcher.notify.changes import EDITS, changes, standing
 from watcher.notify.plain import heading_line, skipped_words
 
 TEXT: Final = 4096
@@ -41,25 +43,25 @@ TITLE: Final = 500
 LIMITS: Final = Limits(room=3400, block=2500, part=3400)
 """The rest of the 4,096 is for the first line."""
 
-EDITING: Final = frozenset((SendReason.SOME_ENDED, SendReason.ALL_ENDED, SendReason.UPDATED))
-
 _MENTION: Final = re.compile(r"(?<!\w)@(?=\w)")
 _UNCHANGED: Final = "message is not modified"
 _UNPARSED: Final = "can't parse entities"
 _GONE: Final = re.compile(r"message to edit not found|message can't be edited|MESSAGE_ID_INVALID", re.IGNORECASE)
+_PROBLEM: Final = 150
+"""Characters for what is wrong with a template."""
 _PRE: Final = len("<pre></pre>")
 
 
-class _Result(msgspec.Struct):
+class _Result(msgspec.Struct, frozen=True):
     message_id: int = 0
 
 
-class _Parameters(msgspec.Struct):
+class _Parameters(msgspec.Struct, frozen=True):
     retry_after: float = 0
     migrate_to_chat_id: int = 0
 
 
-class _Said(msgspec.Struct):
+class _Said(msgspec.Struct, frozen=True):
     """What Telegram answers, of it what counts here. An edit may answer with `true` for a result."""
 
     ok: bool = False
@@ -77,21 +79,25 @@ class TelegramSender:
 
     async def send(self, notification: Notification, reference: str = "") -> Outcome:
         texts = self._texts.of(notification)
-        body = payload(notification, self._config, texts)
-        outcome = await self._deliver(notification, body, reference)
-        if self._config.message and isinstance(outcome, GiveUp) and _UNPARSED in outcome.reason:
+        outcome = await self._deliver(notification, reference, texts)
+        if isinstance(outcome, GiveUp) and _UNPARSED in outcome.reason and self._config.message:
+            texts = Texts({}).of(notification)
             texts.problems.append("The template of message gives markup that Telegram cannot read.")
-            body = payload(notification, msgspec.structs.replace(self._config, message=""), texts)
-            outcome = await self._deliver(notification, body, reference)
+            outcome = await self._deliver(notification, reference, texts)
         return outcome
 
-    async def _deliver(self, notification: Notification, body: dict[str, Any], reference: str) -> Outcome:
-        chat, _, message = reference.rpartition(":")
+    async def _deliver(self, notification: Notification, reference: str, texts: Writing) -> Outcome:
+        chat, _, number = reference.rpartition(":")
+        edits = notification.reason in EDITS
         # The number counts in its chat only, and the configuration may name another one by now.
-        if notification.reason in EDITING and message.isdecimal() and chat == self._config.chat_id:
-            outcome = await self._edit(body, reference)
+        if edits and number.isdecimal() and chat == self._config.chat_id:
+            outcome = await self._edit(payload(notification, self._config, texts, standing(notification)), reference)
             if outcome is not None:
                 return outcome
+            return await self._new(payload(notification, self._config, texts, standing(notification)))
+        return await self._new(payload(notification, self._config, texts, changes(notification)))
+
+    async def _new(self, body: dict[str, Any]) -> Outcome:
         answer = await self._call("sendMessage", body)
         if not isinstance(answer, Answer):
             return answer
@@ -144,11 +150,12 @@ def said(answer: Answer) -> _Said:
         return _Said()
 
 
-def payload(notification: Notification, config: TelegramConfig, texts: Writing) -> dict[str, Any]:
-    text = texts.text("message", TEXT, _ESCAPES[config.parse_mode]) if config.message else ""
+def payload(notification: Notification, config: TelegramConfig, texts: Writing, message: Message) -> dict[str, Any]:
+    """`message` is the notification's, or all of it as it stands."""
     mode = config.parse_mode
-    if not text or len(text) > TEXT:
-        text = _plain(notification, texts.problems) if not mode else _html(notification, texts.problems)
+    text = texts.text("message", TEXT, _ESCAPES[mode])
+    if not 0 < len(text) <= TEXT:
+        text = _html(message, texts.problems) if mode else _plain(message, texts.problems)
         mode = "HTML" if mode else ""
     wanted: dict[str, Any] = {
         "message_thread_id": config.message_thread_id,
@@ -163,8 +170,7 @@ def payload(notification: Notification, config: TelegramConfig, texts: Writing) 
     }
 
 
-def _html(notification: Notification, problems: Sequence[str]) -> str:
-    message = notification.message
+def _html(message: Message, problems: Sequence[str]) -> str:
     layout = lay_out(message, show, LIMITS)
     lines = [shown(message.heading, TITLE, show)]
     for part in layout.parts:
@@ -172,11 +178,12 @@ def _html(notification: Notification, problems: Sequence[str]) -> str:
             lines += ["", shown(part.heading, LIMITS.block, show)]
         lines += part.texts
     lines += [*([""] if layout.others else []), *layout.others]
-    return "\n".join([*lines, *(fit(problem, PROBLEM // 2, escape) for problem in problems[:1])])
+    return "\n".join([*lines, *(fit(problem, _PROBLEM, escape) for problem in problems[:1])])
 
 
-def _plain(notification: Notification, problems: Sequence[str]) -> str:
-    text = _quiet("\n".join([notification.title, *problems, notification.text]))
+def _plain(message: Message, problems: Sequence[str]) -> str:
+    title, text = plain.render(message)
+    text = _quiet("\n".join([title, *problems, text]))
     return within(TEXT, lambda room: cut(text, room))
 
 

@@ -7,17 +7,18 @@ far as its status says; why a creation is stuck stands in its events alone, whic
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from watcher.detect import images, scheduling
 from watcher.detect.containers import has_completed, waiting
 from watcher.detect.fields import told_text
-from watcher.detect.pods import containers, is_ending, moment
+from watcher.detect.pods import ContainerView, containers, is_ending, moment
 from watcher.model.kube import Condition, Pod
 from watcher.model.signals import PodNotReady, PodPending
 
 _GATED = "SchedulingGated"
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _CREATION = images.UNDECIDED - {""}
 
 
@@ -41,12 +42,18 @@ def pending(pod: Pod, about: Mapping[str, Any], at: datetime) -> PodPending | No
         return None
     return PodPending(
         **about,
-        since=_past(pod.metadata.creation_timestamp, at),
+        since=max(_past(pod.metadata.creation_timestamp, at), _scheduled_at(scheduled, pod, at)),
         stage="creation",
         cause="creation",
         reason=reason,
         message=told_text(message),
     )
+
+
+def _scheduled_at(scheduled: Condition | None, pod: Pod, at: datetime) -> datetime:
+    """A pod that was gated or unschedulable for an hour has not been in creation for that hour."""
+    told = scheduled.last_transition_time if scheduled is not None else None
+    return _past(told or pod.metadata.creation_timestamp, at)
 
 
 def _unscheduled(scheduled: Condition, pod: Pod, about: Mapping[str, Any], at: datetime) -> PodPending:
@@ -86,11 +93,22 @@ def not_ready(pod: Pod, about: Mapping[str, Any], at: datetime) -> PodNotReady |
         return None
     return PodNotReady(
         **about,
-        since=_past(ready.last_transition_time, at),
+        since=max(_past(ready.last_transition_time, at), _started_at(missing, at)),
         containers=tuple(view.status.name for view in missing if not has_completed(view, pod)),
         reason=ready.reason,
         message=told_text(ready.message),
     )
+
+
+def _started_at(missing: list[ContainerView], at: datetime) -> datetime:
+    """When the first of them began to run, if none has ever died: what waited for its image has not run till then."""
+    starts = []
+    for view in missing:
+        running = view.status.state.running if view.status.state is not None else None
+        if running is None or running.started_at is None or view.status.restart_count:
+            return _NEVER
+        starts.append(_past(running.started_at, at))
+    return min(starts, default=_NEVER)
 
 
 def _condition(pod: Pod, kind: str) -> Condition | None:

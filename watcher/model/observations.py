@@ -15,6 +15,7 @@ from watcher.model.delivery import Outcome
 from watcher.model.evidence import Evidence
 from watcher.model.kube import Event, Namespace, Node, PersistentVolumeClaim, Pod
 from watcher.model.kubelet import Summary
+from watcher.model.message import Notification
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True, tag_field="input", gc=False):
@@ -134,6 +135,23 @@ class DeliveryDone(Observed, frozen=True, kw_only=True, tag="delivery"):
     outcome: Outcome
 
 
+class TestAsked(Observed, frozen=True, kw_only=True, tag="test"):
+    """Somebody wants one marked message to every integration of `receiver`, by the real path. `id` is in their ids."""
+
+    receiver: str
+    id: str
+
+
+class ResendAsked(Observed, frozen=True, kw_only=True, tag="resend"):
+    """Somebody wants a dead letter to be sent again, as it was."""
+
+    message_id: str
+    receiver: str
+    integration: str
+    group: str
+    notification: Notification
+
+
 class Ended(Observed, frozen=True, kw_only=True, tag="ended"):
     """A recording's last line: nothing more happened until `at`."""
 
@@ -150,5 +168,7 @@ Input = (
     | ClockJumped
     | EvidenceArrived
     | DeliveryDone
+    | TestAsked
+    | ResendAsked
     | Ended
 )

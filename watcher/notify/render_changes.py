@@ -50,6 +50,10 @@ class _Sorted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def news(self) -> list[Case]:
         return [*self.new, *self.grown]
 
+    @property
+    def over(self) -> list[Case]:
+        return [*self.ended, *self.unheard]
+
 
 def change_message(cases: Sequence[Case]) -> Message:
     """`cases` in the order of `render_group.by_weight`."""
@@ -93,7 +97,7 @@ def _mark(found: _Sorted, cases: Sequence[Case]) -> Mark:
 
 def _title(found: _Sorted) -> str:
     """`2 new alerts: …; 3 others go on`, `api is no longer OOM-killed; still: checkout crash-loops`"""
-    over = [*found.ended, *found.unheard]
+    over = found.over
     if found.new:
         lead, count = _count(found.new, "new alert", ""), len(found.new)
     elif found.grown:
@@ -133,22 +137,25 @@ def _blocks(found: _Sorted, place: str) -> Iterator[Block]:
             yield Heading(case.mark, text, elsewhere(case, place).removeprefix(" — "))
         yield from again(case) if case.grew else body(case)
     yield from further(news[FULL:], texts[FULL:], place)
-    if found.still and len(news) > 1:
-        yield Heading(found.still[0].mark, f"Still: {many(len(found.still), 'alert')}")
-    yield from _still(found.still, place)
-    over = [*found.ended, *found.unheard]
-    if over and len(news) + len(found.still) > 1:
-        yield Heading(group_mark(over), f"Ended: {many(len(over), 'alert')}")
+    several = len(news) > 1
+    if found.over and several:
+        yield Heading(group_mark(found.over), f"Ended: {many(len(found.over), 'alert')}")
     yield from _ended(found.ended, place)
     yield from _unheard(found.unheard, place)
+    if found.still and several:
+        yield Heading(found.still[0].mark, f"Still: {many(len(found.still), 'alert')}")
+    said = several or not (news or found.over)
+    yield from _still(found.still, place, "" if said else "still: ")
 
 
-def _still(cases: Sequence[Case], place: str) -> Iterator[Text]:
+def _still(cases: Sequence[Case], place: str, still: str) -> Iterator[Text]:
+    """`still`: said on each line where nothing above says it."""
     if len(cases) > LINES:
-        yield from kinds(cases)
+        yield from kinds(cases, still)
         return
     for case, text in zip(cases, titles(cases), strict=True):
-        yield paragraph([f"{case.mark.symbol} still: ", Span(text, bold=True), _going_on(case), elsewhere(case, place)])
+        title_ = Span(text, bold=True)
+        yield paragraph([f"{case.mark.symbol} {still}", title_, _going_on(case), elsewhere(case, place)])
 
 
 def _going_on(case: Case) -> str:

@@ -18,7 +18,7 @@ from watcher.notify.render_case import Case
 from watcher.notify.render_ends import UNHEARD
 from watcher.notify.render_group import group_mark
 from watcher.notify.render_tally import critical, ends, kinds, kinds_on_one_line
-from watcher.notify.render_text import clock_and_zone, code, many, name, paragraph
+from watcher.notify.render_text import capital, clock_and_zone, code, many, name, paragraph
 
 ENOUGH: Final = 5
 """Workloads below which what they have in common is no sign of one cause."""
@@ -45,15 +45,27 @@ def _title(fresh: Sequence[Case], told: Sequence[Case], ended: Sequence[Case], m
             f"{many(len(fresh), f'more {noun}')} {'broke' if noun == 'workload' else 'began'} {_within(fresh)}"
         )
     if ended:
-        noun, good = _noun([*told, *ended]), all(case.alert.end_reason is EndReason.RECOVERED for case in ended)
-        total = len(told) + len(ended)
-        of = f"{len(ended):,} of {many(total, noun)}" if told else many(total, noun)
-        parts.append(f"{of} {'has' if len(ended) == 1 else 'have'} {'recovered' if good else 'ended'}")
+        parts.append(_ended(told, ended))
     if missed and not parts:
         parts.append(f"{many(len(missed), 'alert')} began and ended while this receiver could not be reached")
     if told and not parts:
         parts.append(f"Still: {many(len(told), _noun(told))} {'is' if len(told) == 1 else 'are'} in trouble")
     return "; ".join(parts)
+
+
+def _ended(told: Sequence[Case], ended: Sequence[Case]) -> str:
+    """`29 of 37 workloads have recovered, 2 were closed`"""
+    good = sum(case.alert.end_reason is EndReason.RECOVERED for case in ended)
+    closed, noun = len(ended) - good, _noun([*told, *ended])
+    total = many(len(told) + len(ended), noun)
+    parts = []
+    if good:
+        of = f"{good:,} of {total}" if told or closed else total
+        parts.append(f"{of} {'has' if good == 1 else 'have'} recovered")
+    if closed:
+        of = f"{closed:,}" if good else f"{closed:,} of {total}" if told else total
+        parts.append(f"{of} {'was' if closed == 1 else 'were'} closed")
+    return ", ".join(parts)
 
 
 def _noun(cases: Sequence[Case]) -> str:
@@ -68,7 +80,8 @@ def _is_workload(case: Case) -> bool:
 
 
 def _within(cases: Sequence[Case]) -> str:
-    began = [case.alert.since for case in cases]
+    """By when they began to fire: one that was in trouble for long before does not belong to the storm's length."""
+    began = [case.alert.starts_at for case in cases]
     span = max(began) - min(began)
     return "within a minute" if span <= _MINUTE else f"within {in_words(span)}"
 
@@ -81,7 +94,8 @@ def _blocks(
     yield from _one_cause(fresh)
     yield from ends(ended)
     if missed:
-        yield paragraph([f"{many(len(missed), 'alert')} began and ended unheard. {UNHEARD}"])
+        began = f"{many(len(missed), 'alert')} began and ended unheard. " if fresh or told or ended else ""
+        yield paragraph([began + UNHEARD])
         yield from ends(missed)
     if told:
         since = clock_and_zone(min(case.alert.since for case in told), told[0].at)
@@ -107,7 +121,7 @@ def _one_cause(cases: Sequence[Case]) -> Iterator[Text]:
         yield paragraph([f"Probably one cause: {common[0]} run a version of image ", code(name(common[1], 120)), "."])
     nodes = {workload: _nodes(of_it) for workload, of_it in workloads.items()}
     if (common := _common(nodes, len(cases))) is not None:
-        yield paragraph([f"{common[0]} run on node {name(common[1])}.".capitalize()])
+        yield paragraph([capital(f"{common[0]} run on node {name(common[1])}.")])
 
 
 def _common(found: Mapping[Workload, frozenset[str]], total: int) -> tuple[str, str] | None:

@@ -55,10 +55,10 @@ def closed_words(case: Case) -> str:
 
 
 def end_line(case: Case) -> list[Part]:
-    """`api is no longer OOM-killed after 1 h 12 min. It was OOM-killed 9 times; all 12 pods are ready.`"""
+    """`api is no longer OOM-killed. It was OOM-killed 9 times over 1 h 12 min`: with its length in any case."""
     words = _sentences(case)
     lasted = in_words(case.lasted)
-    after = f" after {lasted}" if lasted not in words else ""
+    after = f" (after {lasted})" if lasted not in words else ""
     return [Span(end_title(case) + after, bold=True), f". {words}" if words else "."]
 
 

@@ -5,8 +5,10 @@ Shared by the summary of the first start, digests, and the alerts of a large gro
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from watcher.model.message import Mark, Span, Text
 from watcher.model.state import EndReason
@@ -15,6 +17,8 @@ from watcher.notify.render_ends import closed_words
 from watcher.notify.render_parts import namespace
 from watcher.notify.render_signals import has_words, words_of
 from watcher.notify.render_text import Part, capital, name, paragraph
+
+_NUMBER: Final = re.compile(r"([0-9]{1,18})")
 
 
 def kind_of(case: Case) -> str:
@@ -48,10 +52,10 @@ def spread(cases: Sequence[Case]) -> str:
     )
 
 
-def kinds(cases: Sequence[Case]) -> Iterator[Text]:
+def kinds(cases: Sequence[Case], before: str = "") -> Iterator[Text]:
     """A line for each kind."""
     for kind, of_kind in by_kind(cases):
-        yield paragraph([Span(capital(kind), bold=True), f": {spread(of_kind)}"])
+        yield paragraph([Span(capital(f"{before}{kind}"), bold=True), f": {spread(of_kind)}"])
 
 
 def kinds_on_one_line(cases: Sequence[Case]) -> str:
@@ -83,4 +87,9 @@ def _with_kind(case: Case) -> str:
 
 def _names(names: Sequence[str]) -> list[str]:
     """In order, each once; `api (2×)` where two alerts are about it."""
-    return [one if count == 1 else f"{one} ({count:,}×)" for one, count in sorted(Counter(names).items())]
+    return [one if count == 1 else f"{one} ({count:,}×)" for one, count in sorted(Counter(names).items(), key=_natural)]
+
+
+def _natural(item: tuple[str, int]) -> list[tuple[int, str]]:
+    """`w2` before `w10`: as people count."""
+    return [(int(piece) if at % 2 else 0, piece) for at, piece in enumerate(_NUMBER.split(item[0]))]

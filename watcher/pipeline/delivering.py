@@ -11,7 +11,7 @@ import msgspec
 
 from watcher.model.delivery import Delivered, GiveUp, TryLater
 from watcher.model.identity import AlertKey
-from watcher.model.observations import DeliveryDone
+from watcher.model.observations import DeliveryDone, ResendAsked
 from watcher.model.state import Attempt, Group, MessageState, OutboxRow, Owed
 from watcher.notify.retry import DeadLetter, after_failure
 from watcher.pipeline import channels
@@ -90,6 +90,25 @@ def _dead(step: Step, row: OutboxRow, reason: str) -> None:
         group = _owe(step, row, group)
     if group is not None:
         make_due(step, group)
+
+
+def again(step: Step, one: ResendAsked) -> None:
+    """A dead letter is put into the outbox anew, if its integration is still there and it is not on its way already."""
+    receiver = step.core.receivers.get(one.receiver)
+    known = {name for name, _ in receiver.integrations} if receiver is not None else set()
+    if one.integration not in known or step.draft.outbox.get(one.message_id) is not None:
+        return
+    row = OutboxRow(
+        id=one.message_id,
+        receiver=one.receiver,
+        integration=one.integration,
+        group=one.group,
+        created_at=step.at,
+        next_at=step.at,
+        notification=one.notification,
+    )
+    step.draft.outbox.put(row.id, row)
+    channels.enqueued(step, (row.receiver, row.integration))
 
 
 def _owe(step: Step, row: OutboxRow, group: Group | None) -> Group:

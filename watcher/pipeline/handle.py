@@ -28,12 +28,26 @@ from watcher.model.observations import (
     NamespaceSeen,
     NodeSeen,
     PodSeen,
+    ResendAsked,
     Started,
     StatsSampled,
     StreamHealth,
     Synced,
+    TestAsked,
 )
-from watcher.pipeline import channels, delivering, flushing, judging, jumping, objects, pods, scopes, settling, volumes
+from watcher.pipeline import (
+    channels,
+    delivering,
+    flushing,
+    judging,
+    jumping,
+    objects,
+    pods,
+    scopes,
+    sending,
+    settling,
+    volumes,
+)
 from watcher.pipeline.core import Core, Step
 
 
@@ -143,6 +157,17 @@ def _take_other(step: Step, one: Input) -> None:
             scopes.health(step, one)
         case ClockJumped():
             jumping.jumped(step, one)
+        case _:
+            _take_word(step, one)
+
+
+def _take_word(step: Step, one: Input) -> None:
+    """What comes from ourselves, or from people."""
+    match one:
+        case TestAsked():
+            sending.test(step, one)
+        case ResendAsked():
+            delivering.again(step, one)
         case EvidenceArrived():
             settling.evidence(step, one.evidence)
         case DeliveryDone():

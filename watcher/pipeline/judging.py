@@ -182,9 +182,12 @@ def _fire(step: Step, rule: CompiledRule, member: Member, verdict: Verdict) -> N
 
 
 def unseen(step: Step, member: Member, since: datetime) -> None:
-    """Nothing is heard of its subject since then: it neither goes on nor ends, until it is closed as unknown."""
+    """Nothing is heard of its subject since then: it neither goes on nor ends, until it is closed as unknown.
+
+    So is an occurrence: that none came for `keep_firing_for` was not seen.
+    """
     rule = step.core.by_rule.get(member.key.rule)
-    if rule is None or rule.signal.OCCURRENCE or member.unseen_since == since:
+    if rule is None or member.unseen_since == since:
         return
     changed = msgspec.structs.replace(member, unseen_since=since, unknown_at=since + UNKNOWN_AFTER, due=None)
     _store(step, changed, member.state, "")
@@ -202,10 +205,12 @@ def seen(step: Step, member: Member, *, anew: bool = False) -> None:
     if member.state is MemberState.PENDING:
         due = step.at + rule.hold if anew else _due(step, rule, member.signal)
     elif member.state is MemberState.HOLDING:
-        due = step.at + rule.keep_firing_for
+        due = step.at + (timedelta(microseconds=1) if rule.signal.OCCURRENCE else rule.keep_firing_for)
+        due = max(due, member.signal.since + rule.keep_firing_for) if rule.signal.OCCURRENCE else due
     changed = msgspec.structs.replace(member, unseen_since=None, unknown_at=None, due=due)
     _store(step, changed, member.state, "")
-    _verdict(step, rule, changed, None if member.absent else verdict_of(rule, member.signal), 0)
+    if not rule.signal.OCCURRENCE:
+        _verdict(step, rule, changed, None if member.absent else verdict_of(rule, member.signal), 0)
 
 
 def member_due(step: Step, key: MemberKey) -> None:
@@ -248,7 +253,8 @@ def _occurred(step: Step, judged: Judged, rule: CompiledRule, signal: AnySignal,
     elif same:
         _store(step, msgspec.structs.replace(member, signal=signal), member.state, "")
     else:
-        later = max(member.due or until, until) if member.state is MemberState.HOLDING else member.due
+        holds = member.state is MemberState.HOLDING and member.unseen_since is None
+        later = max(member.due or until, until) if holds else member.due
         _store(
             step, msgspec.structs.replace(member, signal=signal, due=later, count=member.count + 1), member.state, ""
         )

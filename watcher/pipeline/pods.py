@@ -157,8 +157,10 @@ def _failed(step: Step, pod: Pod, before: PodState | None, state: PodState, *, n
         news = False
     if not news or pods.is_quiet(pod):
         return state
-    ready = step.tally(state.workload).ready
-    return msgspec.structs.replace(state, failed_at=at, ready_before=max(1, ready))
+    # A list may show a failed pod's replacement before it.
+    ready = [one for one in step.siblings(state.workload) if one.ready]
+    before_it = sum(1 for one in ready if one.created is None or one.created <= at)
+    return msgspec.structs.replace(state, failed_at=at, ready_before=max(1, before_it))
 
 
 def judge(

@@ -10,12 +10,14 @@ from watcher.lib.fnv import fnv1a64
 from watcher.lib.gotext import go_quote
 from watcher.model.identity import AlertKey
 from watcher.model.message import Notification, SendReason
+from watcher.model.observations import TestAsked
 from watcher.model.state import Alert, Decision, Group, MessageState, OutboxRow, Sent, Told, ToldKey
 from watcher.notify.bare import bare
 from watcher.notify.decide import Plan
 from watcher.notify.facts import AlertFacts, Envelope
 from watcher.notify.growth import concerns_all
-from watcher.notify.render import render, summary
+from watcher.notify.render import digest, render, summary
+from watcher.notify.render import test as test_message
 from watcher.pipeline import channels
 from watcher.pipeline.core import Step
 from watcher.pipeline.gathering import facts, facts_of_ended
@@ -67,6 +69,17 @@ def send(step: Step, talk: Conversation, plan: Plan) -> Group:
     return _spoken(step, talk, plan)
 
 
+def test(step: Step, one: TestAsked) -> None:
+    """One marked message to each integration of a receiver."""
+    receiver = step.core.receivers.get(one.receiver)
+    for integration, _ in receiver.integrations if receiver is not None else ():
+        group = Group(id=f"test/{one.id}/{one.receiver}", route="", receiver=one.receiver, labels={})
+        talk = Conversation(group=group, integration=integration)
+        notification = compose(step, talk, SendReason.TEST, [])
+        _enqueue(step, talk, notification, ())
+        note(step, talk, None, ("send", SendReason.TEST.value, notification.id))
+
+
 def note(step: Step, talk: Conversation, key: AlertKey | None, said: tuple[str, str, str]) -> None:
     """`said`: verdict, reason, message id."""
     verdict, reason, message = said
@@ -94,8 +107,10 @@ def compose(step: Step, talk: Conversation, reason: SendReason, found: list[Aler
         zone=step.core.zone,
     )
     try:
+        if reason is SendReason.TEST:
+            return test_message(envelope)
         if talk.group.digest:
-            return summary(envelope, found)
+            return digest(envelope, found)
         return summary(envelope, found) if reason is SendReason.BASELINE else render(envelope, found)
     # The guard of all messages: what the words trip over must neither cost the news nor end the service at this timer.
     except Exception as error:  # noqa: BLE001

@@ -16,7 +16,15 @@ from watcher.model.config import FirstStart
 from watcher.model.evidence import Evidence, EvidenceRequest
 from watcher.model.identity import AlertKey
 from watcher.model.message import HoldReason
-from watcher.model.signals import ClaimPending, ContainerNotStarting, LastExit, NodeSignal, PodFailed, WorkloadDown
+from watcher.model.signals import (
+    ClaimPending,
+    ContainerNotStarting,
+    DeliveryFailing,
+    LastExit,
+    NodeSignal,
+    PodFailed,
+    WorkloadDown,
+)
 from watcher.model.state import Alert, AlertState, Decision, EndReason, Group, Member
 from watcher.notify.growth import concerns_all, grew
 from watcher.pipeline import workloads
@@ -240,10 +248,8 @@ def leave_lost_groups(step: Step) -> None:
 
 def _join(step: Step, alert: Alert, news: bool) -> Alert:
     names: list[str] = []
-    for route in step.core.route.match(alert.labels):
-        if not route.receiver:
-            continue
-        name = _group_for(step, alert, route)
+    for route, receiver in _targets(step, alert):
+        name = _group_for(step, alert, route, receiver)
         if name not in names:
             names.append(name)
     if not names and news:
@@ -258,9 +264,16 @@ def _join(step: Step, alert: Alert, news: bool) -> Alert:
     return alert
 
 
-def _group_for(step: Step, alert: Alert, route: Route) -> str:
+def _targets(step: Step, alert: Alert) -> list[tuple[Route, str]]:
+    """By which routes an alert goes to which receivers. Trouble with a channel goes to everybody else's."""
+    if isinstance(alert.lead, DeliveryFailing):
+        return [(step.core.route, name) for name in sorted(step.core.receivers)]
+    own = alert.receiver if alert.receiver in step.core.receivers else ""
+    return [(route, own or route.receiver) for route in step.core.route.match(alert.labels) if route.receiver]
+
+
+def _group_for(step: Step, alert: Alert, route: Route, receiver: str) -> str:
     """The group of this route that the alert belongs to, made if it is the first; the summary's for the baseline."""
-    receiver = alert.receiver if alert.receiver in step.core.receivers else route.receiver
     summary = alert.summary and step.core.first_start is FirstStart.SUMMARY
     labels = {} if summary else group_labels(route, alert.labels)
     name = f"baseline/{receiver}" if summary else group_id(receiver, route.id, labels)

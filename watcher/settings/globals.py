@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from watcher.lib.shapes import Duration, Shape, shape_problems
 from watcher.settings.configfile import ConfigFile
 
-_UNUSED_TOO: Final = ("slack_app_token", "slack_app_token_file", "slack_app_url")
 _OTHERS: Final = (
     *("opsgenie_", "victorops_", "wechat_", "webex_", "jira_", "rocketchat_"),
     *("mattermost_", "incidentio_", "pushover_", "sns_", "msteams_"),
@@ -38,6 +37,9 @@ class GlobalShape(Shape):
     http_config: Any = None
     slack_api_url: str = ""
     slack_api_url_file: str = ""
+    slack_app_token: str = ""
+    slack_app_token_file: str = ""
+    slack_app_url: str = ""
     pagerduty_url: str = "https://events.pagerduty.com/v2/enqueue"
     telegram_api_url: str = "https://api.telegram.org"
     telegram_bot_token: str = ""
@@ -50,10 +52,7 @@ def read_global(file: ConfigFile) -> GlobalShape:
     if data is None:
         return GlobalShape()
     if isinstance(data, dict):
-        for key in _UNUSED_TOO:
-            if key in data:
-                file.warn(("global", key), f"{key} is not used", key=True)
-        data = {key: value for key, value in data.items() if key not in _UNUSED_TOO and not key.startswith(_OTHERS)}
+        data = {key: value for key, value in data.items() if not key.startswith(_OTHERS)}
     try:
         return GlobalShape.model_validate(data)
     except ValidationError as error:

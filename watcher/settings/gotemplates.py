@@ -57,7 +57,8 @@ _OPERATORS: Final = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "
 _FILTERS: Final = {"toUpper": "upper", "toLower": "lower", "title": "title", "trimSpace": "trim", "len": "length"}
 _AS_IT_IS: Final = frozenset(("safeHtml", "safeUrl", "print"))
 """Functions that change nothing in a text that is escaped for its channel."""
-_ATOM: Final = re.compile(r"[\w.]+(?:\[\"[^\"]*\"\])?|\"[^\"]*\"|\(.*\)")
+_CHAIN: Final = re.compile(r"\"[^\"]*\"|[\w.()\[\]\"]+(?: \| \w+(?:\(\"[^\"]*\"\))?)*")
+"""A name or a text, and filters behind it."""
 
 
 class _NotCovered(Exception):
@@ -272,13 +273,17 @@ def _call(words: list[str]) -> str:
 
 def _atom(value: str) -> str:
     """In brackets where it would come apart beside an operator; a chain of filters binds closely enough."""
-    if (
-        _ATOM.fullmatch(value)
-        or " " not in value
-        or re.fullmatch(r"[\w.()\[\]\"]+(?: \| \w+(?:\(\"[^\"]*\"\))?)+", value)
-    ):
-        return value
-    return f"({value})"
+    return value if " " not in value or _CHAIN.fullmatch(value) or _is_bracketed(value) else f"({value})"
+
+
+def _is_bracketed(value: str) -> bool:
+    """Whether its first bracket is closed by its last character."""
+    depth = 0
+    for at, rune in enumerate(value):
+        depth += (rune == "(") - (rune == ")")
+        if depth == 0:
+            return at == len(value) - 1 and at > 0
+    return False
 
 
 def _quoted(text: str) -> str:

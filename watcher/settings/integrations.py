@@ -1,7 +1,7 @@
 """The shapes of Alertmanager's keys for receivers: its own names, meaning and defaults.
 
-What an integration has in Alertmanager and Watcher does not use (titles, texts, colours: Watcher writes its own
-messages) is named in NOT_USED: it is no error, so that an existing file works, and a warning says so.
+What an integration has in Alertmanager and Watcher does not use is named in NOT_USED: it is no error, so that an
+existing file works, and a warning says so.
 Source: https://prometheus.io/docs/alerting/latest/configuration/
 """
 
@@ -20,46 +20,69 @@ class IntegrationShape(Shape):
     NOT_USED: ClassVar[frozenset[str]] = frozenset()
 
 
+class SlackFieldShape(Shape):
+    title: str
+    value: str
+    short: bool | None = None
+
+
+class SlackActionShape(Shape):
+    """A button. `name`, `value` and `confirm` are of buttons without `url`, which need a program that listens."""
+
+    type: str = "button"
+    text: str
+    url: str = ""
+    style: str = ""
+    name: str = ""
+    value: str = ""
+    confirm: Any = None
+
+
 class SlackShape(IntegrationShape):
     NOT_USED: ClassVar[frozenset[str]] = frozenset(
         (
-            "title",
-            "title_link",
-            "text",
-            "pretext",
-            "fallback",
-            "color",
-            "fields",
-            "actions",
-            "short_fields",
-            "footer",
-            "thumb_url",
-            "image_url",
-            "link_names",
-            "callback_id",
-            "mrkdwn_in",
-            "http_config",
-            "message_text",
-            "update_message",
-            "timeout",
+            *("footer", "thumb_url", "image_url", "link_names", "callback_id", "mrkdwn_in"),
+            *("update_message", "message_strategy", "threaded_options"),
         )
     )
     send_resolved: bool = False
     api_url: str = ""
     api_url_file: str = ""
+    bot_token: str = ""
+    """Ours, as is its file; `app_token` is Alertmanager's."""
+    bot_token_file: str = ""
+    app_token: str = ""
+    app_token_file: str = ""
+    app_url: str = ""
     channel: str = ""
     username: str = ""
     icon_emoji: str = ""
     icon_url: str = ""
+    title: str = ""
+    title_link: str = ""
+    pretext: str = ""
+    text: str = ""
+    message_text: str = ""
+    fallback: str = ""
+    color: str = ""
+    fields: tuple[SlackFieldShape, ...] = ()
+    short_fields: bool = False
+    actions: tuple[SlackActionShape, ...] = ()
+    timeout: Duration = timedelta()
+    http_config: Any = None
+    """Read by settings/clients.py."""
 
 
 class DiscordShape(IntegrationShape):
-    NOT_USED: ClassVar[frozenset[str]] = frozenset(("title", "message", "content", "http_config"))
     send_resolved: bool = True
     webhook_url: str = ""
     webhook_url_file: str = ""
     username: str = ""
     avatar_url: str = ""
+    content: str = ""
+    title: str = ""
+    message: str = ""
+    http_config: Any = None
 
 
 class ThreadingShape(Shape):

@@ -20,14 +20,13 @@ from watcher.lib.yamlpos import Path
 from watcher.model.config import (
     AppriseConfig,
     ConsoleConfig,
-    DiscordConfig,
     Integration,
     Receiver,
     Secret,
-    SlackConfig,
     WebhookConfig,
 )
 from watcher.settings.addresses import is_http_url
+from watcher.settings.chats import read_discord, read_slack
 from watcher.settings.clients import Clients
 from watcher.settings.configfile import ConfigFile
 from watcher.settings.globals import GlobalShape
@@ -154,26 +153,18 @@ class ReceiverReader:
 
     def _slack(self, path: Path) -> Integration | None:
         shape = self._shape(SlackShape, path)
-        url = self._needed(path, "api_url", "slack_api_url", is_http_url)
-        if shape is None or url is None:
+        client = self.clients.client(path)
+        if shape is None or client is None:
             return None
-        return SlackConfig(
-            api_url=url,
-            channel=shape.channel,
-            username=shape.username,
-            icon_emoji=shape.icon_emoji,
-            icon_url=shape.icon_url,
-            send_resolved=shape.send_resolved,
-        )
+        return read_slack(self.file, path, shape, self.shared, client)
 
     def _discord(self, path: Path) -> Integration | None:
         shape = self._shape(DiscordShape, path)
         url = self._needed(path, "webhook_url", fits=is_http_url)
-        if shape is None or url is None:
+        client = self.clients.client(path)
+        if shape is None or url is None or client is None:
             return None
-        return DiscordConfig(
-            webhook_url=url, username=shape.username, avatar_url=shape.avatar_url, send_resolved=shape.send_resolved
-        )
+        return read_discord(self.file, path, shape, url, client)
 
     def _email(self, path: Path) -> Integration | None:
         shape = self._shape(EmailShape, path)

@@ -145,9 +145,14 @@ class KindDecoder:
         decode, narrowed = self._one.decode, self._narrow
         for raw in answer.items or ():
             try:
-                objects.append(narrowed(decode(raw)))
+                item = narrowed(decode(raw))
             except BROKEN as error:
                 skipped.append(_bad_object(raw, str(error)))
+                continue
+            if item.metadata.name:
+                objects.append(item)
+            else:
+                skipped.append(_bad_object(raw, "an object without a name"))
         meta = answer.metadata
         return Page(version=meta.version, token=meta.token or "", objects=objects, skipped=skipped)
 
@@ -159,7 +164,10 @@ class KindDecoder:
             return _explain(line, str(error))
         event = _EVENTS.get(type(item))
         if event is not None:
-            return Change(event=event, object=self._narrow(item.object))
+            found = self._narrow(item.object)
+            return (
+                Change(event=event, object=found) if found.metadata.name else _explain(line, "an object without a name")
+            )
         if isinstance(item, _Bookmark):
             return Bookmark(version=item.object.metadata.version)
         error_object: Status = item.object

@@ -76,8 +76,11 @@ class WentBackwards(ListAnew):
     kind = "went_backwards"
 
 
-class Overflow(ListAnew):
-    """The queue is full of other things: events would be lost, so a list must show what has become of them."""
+class Overflow(SourceError):
+    """The queue is full: the watch is given up, and begun again from the last event that was taken when there is room.
+
+    A list would be the most expensive answer to a slow database; it is made if that version has become too old.
+    """
 
     kind = "overflow"
 

@@ -264,6 +264,8 @@ class ListWatch:
     def _pause(self, error: errors.SourceError) -> float:
         """Seconds to wait; also decides whether the version is still good."""
         now = self._clock.monotonic()
+        if isinstance(error, errors.Overflow):
+            return 0.0
         if isinstance(error, errors.ListAnew):
             self._version = ""
             self._anew_in_a_row += 1

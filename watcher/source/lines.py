@@ -2,9 +2,9 @@
 
 The shape is design.md's: `{"at","kind":"Pod","event":"LISTED|ADDED|MODIFIED|DELETED|LISTING|SYNCED|FORBIDDEN",
 "scope"?,"object"?}` for each kind that is watched, `StatsSummary/SAMPLED` with `"node"`, `Stream/STALE|ALIVE` with
-`"scope"`, `Evidence/FETCHED`, `Downtime/STARTED|JUMPED`, `Delivery/DONE`, and `{"at","event":"ENDED"}`. A scope is
-written only where it is one namespace. Objects are decoded straight into narrow records: 130,000 lines/s. Files, and
-what other tools write, are in `recording`, `reading` and `documents`.
+`"scope"`, `Evidence/FETCHED`, `Downtime/STARTED|JUMPED`, `Delivery/DONE`, `Message/TEST|RESEND`, and
+`{"at","event":"ENDED"}`. A scope is written only where it is one namespace. Objects are decoded straight into narrow
+records: 130,000 lines/s. Files, and what other tools write, are in `recording`, `reading` and `documents`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from watcher.model.delivery import Outcome
 from watcher.model.evidence import Evidence
 from watcher.model.kube import Event, KubeObject, Namespace, Node, PersistentVolumeClaim, Pod
 from watcher.model.kubelet import Summary
+from watcher.model.message import Notification
 from watcher.model.observations import (
     ClockJumped,
     DeliveryDone,
@@ -28,12 +29,14 @@ from watcher.model.observations import (
     Input,
     Listing,
     ObjectSeen,
+    ResendAsked,
     Scope,
     Seen,
     Started,
     StatsSampled,
     StreamHealth,
     Synced,
+    TestAsked,
 )
 from watcher.source.decode import BROKEN
 from watcher.source.kinds import KINDS, object_of
@@ -79,11 +82,22 @@ class _Delivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     outcome: Outcome
 
 
+class _Message(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A test has an `id`; what is sent again has all the others."""
+
+    receiver: str
+    id: str = ""
+    message_id: str = ""
+    integration: str = ""
+    group: str = ""
+    notification: Notification | None = None
+
+
 class _Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     message: str = ""
 
 
-_Object = KubeObject | Summary | Evidence | _Downtime | _Jump | _Health | _Delivery | _Refusal
+_Object = KubeObject | Summary | Evidence | _Downtime | _Jump | _Health | _Delivery | _Message | _Refusal
 
 
 class _Written(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -167,6 +181,12 @@ class DeliveryLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", 
     object: _Delivery
 
 
+class MessageLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="Message", gc=False):
+    at: Time
+    event: str
+    object: _Message
+
+
 class Probe(msgspec.Struct, frozen=True, gc=False):
     """Enough of a JSON object to say what it is."""
 
@@ -182,12 +202,12 @@ class Probe(msgspec.Struct, frozen=True, gc=False):
 
 
 ObjectLine = PodLine | ClaimLine | NodeLine | NamespaceLine | EventLine
-OtherLine = StreamLine | EvidenceLine | DowntimeLine | DeliveryLine
+OtherLine = StreamLine | EvidenceLine | DowntimeLine | DeliveryLine | MessageLine
 Line = ObjectLine | StatsLine | OtherLine
 
 OBJECT_LINES = (PodLine, ClaimLine, NodeLine, NamespaceLine, EventLine)
 
-READABLE = frozenset({*KINDS, "StatsSummary", "Stream", "Evidence", "Downtime", "Delivery"})
+READABLE = frozenset({*KINDS, "StatsSummary", "Stream", "Evidence", "Downtime", "Delivery", "Message"})
 """Kinds that this version reads; others are skipped and counted."""
 
 _encoder = msgspec.json.Encoder()
@@ -241,7 +261,7 @@ def _written(observation: Input) -> _Written:
 
 
 def _own_line(observation: Input) -> _Written:
-    """What Watcher says of itself."""
+    """What Watcher says of itself, and what people ask of it."""
     at = observation.at
     match observation:
         case Started(since=since, scopes=scopes):
@@ -252,6 +272,17 @@ def _own_line(observation: Input) -> _Written:
             event = "ALIVE" if since is None else "STALE"
             health = _Health(since=since, reason=reason)
             return _Written(at=at, kind="Stream", event=event, scope=scope, object=health)
+        case TestAsked(receiver=receiver, id=id):
+            return _Written(at=at, kind="Message", event="TEST", object=_Message(receiver=receiver, id=id))
+        case ResendAsked():
+            again = _Message(
+                receiver=observation.receiver,
+                message_id=observation.message_id,
+                integration=observation.integration,
+                group=observation.group,
+                notification=observation.notification,
+            )
+            return _Written(at=at, kind="Message", event="RESEND", object=again)
     raise TypeError(f"there is no line for {type(observation).__name__}")
 
 
@@ -284,6 +315,8 @@ def observation_of(line: OtherLine) -> Input | None:
             return DeliveryDone(at=at, message_id=done.message_id, outcome=done.outcome)
         case DowntimeLine():
             return _downtime(line)
+        case MessageLine():
+            return _asked(line)
         case StreamLine(at=at, event="ALIVE", scope=scope, object=health) if scope.kind in KINDS:
             return StreamHealth(at=at, scope=scope, reason=health.reason)
         case StreamLine(at=at, event="STALE", scope=scope, object=health) if scope.kind in KINDS:
@@ -304,6 +337,25 @@ def _downtime(line: DowntimeLine) -> Input | None:
             raise LineError("JUMPED without `since`")
         return ClockJumped(at=line.at, since=since)
     return None
+
+
+def _asked(line: MessageLine) -> Input | None:
+    """What somebody wanted to be sent."""
+    one = line.object
+    if line.event == "TEST":
+        return TestAsked(at=line.at, receiver=one.receiver, id=one.id)
+    if line.event != "RESEND":
+        return None
+    if one.notification is None:
+        raise LineError("RESEND without `notification`")
+    return ResendAsked(
+        at=line.at,
+        message_id=one.message_id,
+        receiver=one.receiver,
+        integration=one.integration,
+        group=one.group,
+        notification=one.notification,
+    )
 
 
 def sample_of(line: StatsLine, at: datetime) -> Input | None:

@@ -102,6 +102,21 @@ class MemoryStore:
         newest = sorted(self._messages.values(), key=_age, reverse=True)
         return [message.row for message in newest[:limit]]
 
+    async def deliveries(
+        self, limit: int, *, state: MessageState | None = None, receiver: str = ""
+    ) -> Sequence[tuple[OutboxRow, datetime | None]]:
+        wanted = [
+            message
+            for message in self._messages.values()
+            if state in (None, message.row.state) and receiver in ("", message.row.receiver)
+        ]
+        newest = sorted(wanted, key=_age, reverse=True)
+        return [(message.row, message.finished_at) for message in newest[:limit]]
+
+    async def delivery(self, message: str) -> tuple[OutboxRow, datetime | None] | None:
+        found = self._messages.get(message)
+        return None if found is None else (found.row, found.finished_at)
+
     async def attempts(self, message: str) -> Sequence[Attempt]:
         return [attempt for attempt in self._attempts if attempt.message == message]
 

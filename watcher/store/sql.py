@@ -124,6 +124,23 @@ class SqlStore:
             "be read", lambda connection: [rows.decode_message(row["body"]) for row in _all(connection, newest)]
         )
 
+    async def deliveries(
+        self, limit: int, *, state: MessageState | None = None, receiver: str = ""
+    ) -> Sequence[tuple[OutboxRow, datetime | None]]:
+        outbox = tables.outbox.c
+        newest = select(outbox.body, outbox.finished_at).order_by(outbox.created_at.desc(), outbox.id.desc())
+        if state is not None:
+            newest = newest.where(outbox.state == state.value)
+        if receiver:
+            newest = newest.where(outbox.receiver == receiver)
+        return await self._read("be read", lambda connection: _delivered(connection, newest.limit(limit)))
+
+    async def delivery(self, message: str) -> tuple[OutboxRow, datetime | None] | None:
+        outbox = tables.outbox.c
+        one = select(outbox.body, outbox.finished_at).where(outbox.id == message)
+        found = await self._read("be read", lambda connection: _delivered(connection, one))
+        return found[0] if found else None
+
     async def attempts(self, message: str) -> Sequence[Attempt]:
         made = select(tables.attempts).where(tables.attempts.c.message == message).order_by(tables.attempts.c.id)
         return await self._read("be read", lambda connection: [rows.attempt(row) for row in _all(connection, made)])
@@ -189,6 +206,10 @@ def _database(url: str) -> Database:
 def _all(connection: Connection, statement: Select[Any]) -> MappingResult:
     """In portions, so that a large table is never in memory twice."""
     return connection.execute(statement.execution_options(yield_per=1000)).mappings()
+
+
+def _delivered(connection: Connection, statement: Select[Any]) -> list[tuple[OutboxRow, datetime | None]]:
+    return [(rows.decode_message(row["body"]), row["finished_at"]) for row in _all(connection, statement)]
 
 
 def _load(connection: Connection) -> tuple[View, datetime | None]:

@@ -16,6 +16,8 @@ import pytest
 from tests.support import troubles
 from tests.support.messages import (
     at,
+    before,
+    changed,
     crash_loop,
     ended,
     envelope,
@@ -25,11 +27,13 @@ from tests.support.messages import (
     many,
     oom_kill,
     recovered,
+    unheard,
 )
 from watcher.deliver import discord, slack
 from watcher.model.config import DiscordConfig, Secret, SlackConfig
 from watcher.model.message import Notification, SendReason
 from watcher.model.state import EndReason
+from watcher.notify import render as rendering
 from watcher.notify.render import render, summary
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -45,9 +49,42 @@ NOTIFICATIONS: dict[str, Callable[[], Notification]] = {
     "deleted": lambda: render(envelope(SendReason.ALL_ENDED), [ended(crash_loop(), EndReason.DELETED)]),
     "group": lambda: render(envelope(), [oom_kill(), crash_loop(), image_not_found()]),
     "partly_resolved": lambda: render(
-        envelope(SendReason.SOME_ENDED), [crash_loop(), ended(oom_kill(), EndReason.RECOVERED)]
+        envelope(SendReason.SOME_ENDED), [before(crash_loop()), ended(before(oom_kill()), EndReason.RECOVERED)]
     ),
     "twelve_alerts": lambda: render(envelope(), many(12)),
+    "forty_alerts": lambda: render(envelope(), [*many(38), oom_kill(), image_not_found()]),
+    "new_alert": lambda: render(envelope(SendReason.NEW_ALERTS), [oom_kill(), before(crash_loop())]),
+    "new_alerts": lambda: render(
+        envelope(SendReason.NEW_ALERTS),
+        [oom_kill(), image_not_found(), before(crash_loop()), ended(before(failed_job()), EndReason.RECOVERED)],
+    ),
+    "growth_in_a_group": lambda: render(envelope(SendReason.GREW), [growth(), before(oom_kill())]),
+    "all_ended": lambda: render(
+        envelope(SendReason.ALL_ENDED),
+        [ended(before(oom_kill()), EndReason.RECOVERED), ended(before(crash_loop()), EndReason.DELETED)],
+    ),
+    "repeat": lambda: render(envelope(SendReason.REPEAT), [before(oom_kill())]),
+    "repeat_of_a_group": lambda: render(
+        envelope(SendReason.REPEAT), [before(oom_kill()), before(crash_loop()), before(image_not_found())]
+    ),
+    "unheard": lambda: render(envelope(SendReason.ALL_ENDED), [unheard(crash_loop(), EndReason.RECOVERED)]),
+    "digest": lambda: rendering.digest(
+        envelope(SendReason.DIGEST),
+        [
+            *many(35),
+            changed(image_not_found(), starts_at=at("13:51:00")),
+            changed(troubles.down(), starts_at=at("13:51:02")),
+        ],
+    ),
+    "digest_partly_resolved": lambda: rendering.digest(
+        envelope(SendReason.SOME_ENDED),
+        [
+            *(ended(before(one), EndReason.RECOVERED) for one in many(29)),
+            ended(before(image_not_found()), EndReason.DELETED),
+            before(troubles.down()),
+        ],
+    ),
+    "test_message": lambda: rendering.test(envelope(SendReason.TEST)),
     "not_starting": lambda: render(envelope(), [troubles.not_starting()]),
     "pending": lambda: render(envelope(), [troubles.pending()]),
     "stuck_in_creation": lambda: render(envelope(), [troubles.stuck()]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -169,3 +170,43 @@ async def test_messages_of_any_state_are_listed_the_newest_first(store: AnyStore
     await store.commit(Changes(outbox={"between": None}, finished=[done]), NOW)
     assert [row.id for row in await store.messages(10)] == ["new", "between", "old"]
     assert [row.id for row in await store.messages(2)] == ["new", "between"]
+
+
+async def several(store: AnyStore) -> None:
+    """One message in each state, each a second newer than the one before; the dead one is of another receiver."""
+    dev = {"receiver": DEV[0], "integration": DEV[1]}
+    rows = [
+        message("queued"),
+        finished("delivered", created_at=NOW + SECOND),
+        finished("dead", MessageState.DEAD, created_at=NOW + 2 * SECOND, **dev),
+        finished("replaced", MessageState.REPLACED, created_at=NOW + 3 * SECOND),
+    ]
+    await enqueue(store, rows[0])
+    await store.commit(Changes(outbox={row.id: None for row in rows[1:]}, finished=rows[1:]), LATER)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        pytest.param({}, ["replaced", "dead", "delivered", "queued"], id="all"),
+        pytest.param({"state": MessageState.DEAD}, ["dead"], id="dead"),
+        pytest.param({"state": MessageState.QUEUED}, ["queued"], id="queued"),
+        pytest.param({"receiver": OPS[0]}, ["replaced", "delivered", "queued"], id="receiver"),
+        pytest.param({"receiver": OPS[0], "state": MessageState.DEAD}, [], id="both"),
+    ],
+)
+async def test_messages_are_listed_by_state_and_receiver_the_newest_first(
+    store: AnyStore, wanted: dict[str, Any], expected: list[str]
+) -> None:
+    await several(store)
+    found = await store.deliveries(10, **wanted)
+    assert [(row.id, over) for row, over in found] == [(id, None if id == "queued" else LATER) for id in expected]
+    assert await store.deliveries(1, **wanted) == found[:1]
+
+
+async def test_one_message_is_found_in_any_state_with_when_it_was_over(home: Home) -> None:
+    await several(await home.open())
+    store = await home.open()
+    assert await store.delivery("queued") == (message("queued"), None)
+    assert await store.delivery("delivered") == (finished("delivered", created_at=NOW + SECOND), LATER)
+    assert await store.delivery("nowhere") is None

@@ -133,6 +133,8 @@ class Watcher:
         self.dispatcher = Dispatcher({INTEGRATION: self._inbox}, self._store, self.queue, self.clock)
         self.dispatcher.resume(view.outbox.rows.values())
         self.writer = Writer(CORE, view, self._store, self.clock, self.queue, self._hand_on)
+        self.writer.in_flight = self.dispatcher.in_flight
+        self.writer.withhold = lambda changes: self.dispatcher.withhold(changes.outbox)
         await self.queue.put(Started(at=self.clock.now(), since=since, scopes=self.scopes))
         self.streams = [
             ListWatch(self._client, scope, self.queue, self.clock, self.settings, tap=self.seen.append)
@@ -142,7 +144,7 @@ class Watcher:
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     def _hand_on(self, changes: Changes) -> None:
-        self.dispatcher.committed(changes.outbox)
+        self.dispatcher.committed(changes.outbox, changes.channels)
 
     async def kill(self) -> None:
         """As SIGKILL does: what is not committed is lost."""

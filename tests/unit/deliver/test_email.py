@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-import subprocess
+import re
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
-from shutil import which
 
 import msgspec
 import pytest
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.support.channels import mail_config
 from tests.support.messages import crash_loop, crash_signal, envelope, facts, oom_kill
 from tests.support.receivers import MailReceiver
 from watcher.deliver.email import EmailSender, payload
-from watcher.model.config import EmailConfig, Secret
+from watcher.model.config import EmailConfig
 from watcher.model.delivery import Delivered, GiveUp, Outcome, TryLater
 from watcher.notify.render import render
 
@@ -58,7 +55,11 @@ async def test_a_mail_has_a_text_and_an_html_part_and_one_identity(server: MailR
     assert first["From"] == "Watcher <watcher@example.org>"
     assert first["To"] == "oncall@example.org, Team <team@example.org>"
     assert first["Date"] == "Fri, 20 Nov 2026 14:02:30 +0000"
-    assert first["Message-ID"] == second["Message-ID"] == "<m-1@example.org>"
+    assert first["Message-ID"] == second["Message-ID"]
+    assert re.fullmatch(r"<watcher\.20261120\.[0-9a-f]{8}\.[0-9a-f]{12}@example\.org>", first["Message-ID"])
+    assert first["X-Watcher-Severity"] == "warning"
+    assert first["X-Watcher-Status"] == "firing"
+    assert first["X-Watcher-Receiver"] == "team"
     assert first["Auto-Submitted"] == "auto-generated"
     assert server.recipients[0] == ["oncall@example.org", "team@example.org"]
     assert [part.get_content_type() for part in first.iter_parts()] == ["text/plain", "text/html"]
@@ -161,84 +162,110 @@ async def test_a_server_that_hangs_up_is_tried_later(executor: Executor) -> None
         assert isinstance(await EmailSender(mail_config(port), executor).send(MESSAGE), TryLater)
 
 
-# ---- TLS and passwords -------------------------------------------------------------------------------------------
-
-
-class Guarded(MailReceiver):
-    """Takes mail only over TLS and with the password."""
-
-    def __init__(self, certificate: Path) -> None:
-        super().__init__()
-        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self._context.load_cert_chain(certificate, certificate.with_suffix(".key"))
-
-    def _session(self) -> SMTP:
-        return SMTP(
-            self,
-            hostname="mail.example",
-            tls_context=self._context,
-            require_starttls=True,
-            auth_required=True,
-            authenticator=self._judge,
-        )
-
-    def _judge(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
-        right = isinstance(data, LoginPassword) and data == LoginPassword(b"watcher", b"s3cret-passw0rd")
-        return AuthResult(success=right, handled=False)
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    openssl = which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl on this machine to make a certificate")
-    path = tmp_path / "mail.pem"
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"),
-            *("-subj", "/CN=mail.example", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", str(path.with_suffix(".key")), "-out", str(path)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return path
-
-
-@asynccontextmanager
-async def guarded(certificate: Path) -> AsyncIterator[MailReceiver]:
-    receiver = Guarded(certificate)
-    await receiver.start()
-    yield receiver
-    await receiver.stop()
-
-
-def login(password: str) -> dict[str, object]:
-    return {"require_tls": True, "auth_username": "watcher", "auth_password": Secret(password)}
-
-
-async def test_a_password_goes_over_tls_to_a_server_that_is_trusted(
-    certificate: Path, executor: Executor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    async with guarded(certificate) as server:
-        assert isinstance(await send(server, executor, **login("s3cret-passw0rd")), Delivered)
-        wrong = await send(server, executor, **login("wrong-passw0rd"))
-    assert isinstance(wrong, GiveUp)
-    assert wrong.reason.startswith("SMTP 535")
-    assert "wrong-passw0rd" not in wrong.reason
-    assert len(server.received) == 1
-
-
-async def test_a_server_that_nobody_vouches_for_gets_no_password(certificate: Path, executor: Executor) -> None:
-    async with guarded(certificate) as server:
-        outcome = await send(server, executor, **login("s3cret-passw0rd"))
-    assert isinstance(outcome, TryLater)
-    assert "TLS" in outcome.reason
-    assert server.received == []
-
-
 def test_a_mail_server_needs_a_port() -> None:
     config = EmailConfig(to=("a@b.example",), sender="w@b.example", smarthost="smtp")
     with ThreadPoolExecutor(max_workers=1) as pool, pytest.raises(ValueError, match="smtp"):
         EmailSender(config, pool, timedelta(seconds=1))
+
+
+# ---- servers that break off --------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def scripted(*answers: str, hang: bool = False) -> AsyncIterator[tuple[int, list[str]]]:
+    """A server that greets and answers each command with the next of `answers`, then hangs up; what it was told.
+
+    The text of a mail counts as one command. With `hang` it stays silent instead of hanging up.
+    """
+    told: list[str] = []
+    over = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in answers:
+            writer.write(f"{answer}\r\n".encode())
+            ends = b"\r\n.\r\n" if answer.startswith("354") else b"\r\n"
+            try:
+                told.append((await reader.readuntil(ends)).decode())
+            except asyncio.IncompleteReadError:
+                break
+        if hang:
+            await over.wait()
+        writer.close()
+
+    listening = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with listening:
+        yield listening.sockets[0].getsockname()[1], told
+        over.set()
+
+
+ACCEPTED = ("220 hi", "250 hi", "250 ok", "250 ok", "250 ok", "354 go", "250 taken")
+
+
+@pytest.mark.parametrize("taken", range(len(ACCEPTED)), ids=[f"before {answer}" for answer in ACCEPTED])
+async def test_a_server_that_hangs_up_before_it_took_the_mail_gets_it_again(taken: int, executor: Executor) -> None:
+    async with scripted(*ACCEPTED[:taken]) as (port, _):
+        outcome = await EmailSender(mail_config(port), executor).send(MESSAGE)
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason
+
+
+@pytest.mark.parametrize("goodbye", ["", "421 too slow", "500 what?", "hangs"])
+async def test_what_was_taken_is_delivered_whatever_the_server_says_to_the_goodbye(
+    goodbye: str, executor: Executor
+) -> None:
+    answers = (*ACCEPTED, goodbye) if goodbye and goodbye != "hangs" else ACCEPTED
+    async with scripted(*answers, hang=goodbye == "hangs") as (port, told):
+        outcome = await EmailSender(mail_config(port), executor).send(MESSAGE)
+    assert isinstance(outcome, Delivered)
+    assert told[-1].lower() == "quit\r\n"
+
+
+@pytest.mark.parametrize("answered", [0, 1, 5, 6], ids=["greeting", "hello", "data", "text"])
+async def test_a_server_that_falls_silent_frees_the_thread(answered: int, executor: Executor) -> None:
+    async with scripted(*ACCEPTED[:answered], hang=True) as (port, _):
+        sender = EmailSender(mail_config(port), executor, timedelta(seconds=0.3))
+        outcome = await sender.send(MESSAGE)
+        await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(executor, int), 5)
+    assert outcome == TryLater(reason="no answer from the mail server in time")
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (("554 no mail from here",), GiveUp),
+        (("421 busy",), TryLater),
+        (("220 hi", "550 who?", "550 who?"), GiveUp),
+        (("220 hi", "250 hi", "451 not now"), TryLater),
+        (("220 hi", "250 hi", "553 not you"), GiveUp),
+        (("220 hi", "250 hi", "250 ok", "550 no", "450 later"), TryLater),
+        (("220 hi", "250 hi", "250 ok", "550 no", "550 no"), GiveUp),
+        (("220 hi", "250 hi", "250 ok", "250 ok", "421 enough"), TryLater),
+        (("220 hi", "250 hi", "250 ok", "250 ok", "250 ok", "451 not now"), TryLater),
+        (("220 hi", "250 hi", "250 ok", "250 ok", "250 ok", "354 go", "452 full"), TryLater),
+        (("220 hi", "250 hi", "250 ok", "250 ok", "250 ok", "354 go", "554 spam"), GiveUp),
+        (("220 hi", "250 hi", "250 ok", "250 ok", "250 ok", "354 go", "nonsense"), TryLater),
+    ],
+)
+async def test_each_answer_decides_by_its_first_digit_wherever_it_comes(
+    answers: tuple[str, ...], expected: type, executor: Executor
+) -> None:
+    async with scripted(*answers) as (port, _):
+        outcome = await EmailSender(mail_config(port), executor).send(MESSAGE)
+    assert isinstance(outcome, expected)
+
+
+async def test_an_address_that_was_not_asked_for_yet_is_not_counted_as_served(executor: Executor) -> None:
+    """The first address is for later, the second attempt breaks off at the first of the two that are left."""
+    config = msgspec.structs.replace(mail_config(1), to=("a@example.org", "b@example.org", "c@example.org"))
+    sender = EmailSender(config, executor)
+    first = ("220 hi", "250 hi", "250 ok", "250 ok", "450 later", "450 later", "354 go", "250 taken", "221 bye")
+    second = ("220 hi", "250 hi", "250 ok", "421 enough")
+    third = ("220 hi", "250 hi", "250 ok", "250 ok", "250 ok", "354 go", "250 taken", "221 bye")
+    asked = []
+    for answers, expected in ((first, TryLater), (second, TryLater), (third, Delivered)):
+        async with scripted(*answers) as (port, told):
+            moved = msgspec.structs.replace(config, smarthost=f"127.0.0.1:{port}")
+            sender._config = moved
+            assert isinstance(await sender.send(MESSAGE), expected)
+        asked.append([line[9] for line in told if line.startswith("rcpt")])
+    assert asked == [["a", "b", "c"], ["b"], ["b", "c"]]

@@ -13,7 +13,10 @@ from watcher.deliver.console import ConsoleSender
 from watcher.deliver.discord import DiscordSender
 from watcher.deliver.email import EmailSender
 from watcher.deliver.factory import make_sender
+from watcher.deliver.msteams import MSTeamsSender
+from watcher.deliver.pagerduty import PagerDutySender
 from watcher.deliver.slack import SlackSender
+from watcher.deliver.telegram import TelegramSender
 from watcher.deliver.webhook import WebhookSender
 from watcher.model.config import (
     AppriseConfig,
@@ -21,8 +24,11 @@ from watcher.model.config import (
     DiscordConfig,
     EmailConfig,
     Integration,
+    MSTeamsConfig,
+    PagerDutyConfig,
     Secret,
     SlackConfig,
+    TelegramConfig,
     WebhookConfig,
 )
 
@@ -32,6 +38,9 @@ ADAPTERS: dict[type, tuple[Integration, type]] = {
     DiscordConfig: (DiscordConfig(webhook_url=URL), DiscordSender),
     EmailConfig: (EmailConfig(to=("a@b.example",), sender="w@b.example", smarthost="smtp:587"), EmailSender),
     WebhookConfig: (WebhookConfig(url=URL), WebhookSender),
+    PagerDutyConfig: (PagerDutyConfig(routing_key=Secret("k")), PagerDutySender),
+    TelegramConfig: (TelegramConfig(bot_token=Secret("1:a"), chat_id="1"), TelegramSender),
+    MSTeamsConfig: (MSTeamsConfig(webhook_url=URL), MSTeamsSender),
     AppriseConfig: (AppriseConfig(url=URL), AppriseSender),
     ConsoleConfig: (ConsoleConfig(), ConsoleSender),
 }

@@ -78,9 +78,7 @@ async def test_every_attempt_at_one_message_has_the_same_key_and_says_who_sends(
     await server.start()
     try:
         config = WebhookConfig(url=Secret(server.url), http=HttpClient(credentials=Secret("t0ken")))
-        basic = WebhookConfig(
-            url=Secret(server.url), http=HttpClient(basic_username="u", basic_password=Secret("p"))
-        )
+        basic = WebhookConfig(url=Secret(server.url), http=HttpClient(basic_username="u", basic_password=Secret("p")))
         async with aiohttp.ClientSession() as session:
             for one in (config, config, basic):
                 assert isinstance(await WebhookSender(one, session).send(BOTH), Delivered)

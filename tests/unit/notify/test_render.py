@@ -13,6 +13,7 @@ from tests.support.messages import (
     facts,
     growth,
     image_not_found,
+    image_signal,
     oom_kill,
     recovered,
     text,
@@ -72,8 +73,6 @@ def test_growth_says_how_many_it_was_and_when_and_names_the_worst_five() -> None
         """
         🟠 checkout crash-loops, now on 12 of 12 pods — shop, prod-eu
         Was 1 pod at 10:02. Container `app` exits with 1 (application error) after about 4 s; 48 times in 12 min. None is ready.
-        In CrashLoopBackOff (pause 1 min 20 s); last exit Error/1.
-        Image `registry.example/checkout:2.0.0`
         Deployment checkout · namespace shop · cluster prod-eu · since 13:50 UTC · warning
         x2k00 (9×, node n1), x2k01 (8×, n2), x2k02 (7×, n3), x2k03 (6×, n4), x2k04 (5×, n5) and 7 more
         Next: `kubectl -n shop logs checkout-7c9d8-x2k00 -c app --previous`
@@ -147,15 +146,6 @@ def test_alerts_of_one_workload_say_its_name_once_and_tell_containers_apart() ->
     assert heading == "🟠 2 alerts: checkout crash-loops (app); crash-loops (proxy) — shop, prod-eu"
 
 
-def test_what_has_ended_stands_below_what_still_fires_and_does_not_claim_that_all_is_well() -> None:
-    lines = told(ended(oom_kill(), EndReason.RECOVERED), crash_loop(), reason=SendReason.SOME_ENDED).splitlines()
-    assert lines[0] == "🟠 1 of 2 alerts still fires: checkout crash-loops — shop, prod-eu"
-    assert lines[-2:] == [
-        "🟢 api is no longer OOM-killed",
-        "It was OOM-killed 4 times over 20 min; 9 of 12 pods are ready.",
-    ]
-
-
 @pytest.mark.parametrize(
     ("second", "mark"),
     [(EndReason.RECOVERED, "🟢"), (EndReason.DELETED, "⚪")],
@@ -166,11 +156,25 @@ def test_a_group_is_green_only_when_all_of_it_recovered(second: EndReason, mark:
     assert title.startswith(f"{mark} 2 alerts have ended: ")
 
 
-def test_from_the_eleventh_alert_on_each_has_one_line() -> None:
-    alerts = [facts([crash_signal(workload=f"w{n:02}")], "ContainerCrashLooping") for n in range(13)]
+def test_from_the_sixth_alert_on_each_has_one_line() -> None:
+    alerts = [facts([crash_signal(workload=f"w{n:02}")], "ContainerCrashLooping") for n in range(8)]
     lines = told(*alerts).splitlines()
-    assert lines[-4:] == ["🟠 3 more alerts", *(f"🟠 w{n} crash-loops" for n in (10, 11, 12))]
-    assert sum(line.startswith("Next: ") for line in lines) == 10
+    assert lines[-4:] == ["🟠 3 more alerts", *(f"🟠 w{n:02} crash-loops" for n in (5, 6, 7))]
+    assert sum(line.startswith("Next: ") for line in lines) == 5
+
+
+def test_of_forty_alerts_five_are_told_and_the_others_are_counted_and_named() -> None:
+    alerts = [facts([crash_signal(workload=f"w{n:02}")], "ContainerCrashLooping") for n in range(38)]
+    images = [facts([image_signal(workload=f"i{n}")], "ImagePullFailing") for n in range(2)]
+    lines = told(*alerts, *images).splitlines()
+    assert lines[0].startswith("🟠 40 alerts: w00 crash-loops; w01 crash-loops; w02 crash-loops and 37 more")
+    named = ", ".join(f"w{n:02}" for n in range(5, 38))
+    assert lines[-3:] == [
+        "🟠 35 more alerts",
+        f"Crash loop: 33 in shop ({named})",
+        "Image cannot be pulled: 2 in shop (i0, i1)",
+    ]
+    assert len(lines) < 50
 
 
 def test_alerts_of_several_namespaces_each_say_their_place() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.messages import (
+    before,
     changed,
     crash_signal,
     death_signal,
@@ -20,14 +21,15 @@ from tests.support.messages import (
     failed_signal,
     image_signal,
     oom_signal,
+    unheard,
 )
 from watcher.lib.text import clean
 from watcher.model.evidence import Evidence
-from watcher.model.message import Notification
+from watcher.model.message import Notification, SendReason
 from watcher.model.signals import AnySignal
 from watcher.model.state import EndReason
 from watcher.notify.facts import AlertFacts
-from watcher.notify.render import render, summary
+from watcher.notify.render import digest, render, summary
 
 BUILDERS: dict[str, Callable[[], AnySignal]] = {
     "crash": crash_signal,
@@ -82,7 +84,10 @@ def test_a_secret_in_any_text_of_the_cluster_is_not_told(kind: str, secret: str)
     for notification in (
         render(envelope(), [one]),
         render(envelope(), [one, ended(one, EndReason.RECOVERED)]),
+        render(envelope(SendReason.NEW_ALERTS), [one, before(one), unheard(one, EndReason.RECOVERED)]),
+        render(envelope(SendReason.REPEAT), [before(one)]),
         summary(envelope(), [one]),
+        digest(envelope(SendReason.DIGEST), [*[one] * 6, before(one), ended(one, EndReason.DELETED)]),
     ):
         assert PIECES[secret] not in shown(notification)
 
@@ -101,11 +106,16 @@ def test_a_private_key_that_spans_lines_of_a_log_is_not_told() -> None:
 @settings(max_examples=60, deadline=None)
 def test_no_text_brings_a_control_character_or_a_second_line_into_the_first(kind: str, text: str) -> None:
     one = poisoned(kind, text)
-    notification = render(envelope(), [one, ended(poisoned(kind, text + "x"), EndReason.DELETED)])
-    assert clean(notification.title) == notification.title
-    assert clean(notification.text) == notification.text
-    assert "\n" not in notification.title
-    assert all("\n" not in span.text for span in spans(notification))
+    alerts = [one, before(one), ended(poisoned(kind, text + "x"), EndReason.DELETED), unheard(one, EndReason.IDLE)]
+    for notification in (
+        render(envelope(), alerts),
+        render(envelope(SendReason.NEW_ALERTS), alerts),
+        digest(envelope(SendReason.DIGEST), alerts),
+    ):
+        assert clean(notification.title) == notification.title
+        assert clean(notification.text) == notification.text
+        assert "\n" not in notification.title
+        assert all("\n" not in span.text for span in spans(notification))
 
 
 def spans(notification: Notification) -> list[Any]:

@@ -245,8 +245,7 @@ def test_other_receiver_types_name_the_apprise_url_to_write(home: Home, kind: st
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        pytest.param("slack_configs: [{api_url: 'http://x', title: '{{ .Status }}'}]", "title", id="Slack"),
-        pytest.param("discord_configs: [{webhook_url: 'http://x', message: m}]", "message", id="Discord"),
+        pytest.param("slack_configs: [{api_url: 'http://x', footer: f}]", "footer", id="Slack"),
         pytest.param("email_configs: [{to: a@b, from: c@d, smarthost: 'h:1', html: h}]", "html", id="e-mail"),
         pytest.param(
             "webhook_configs: [{url: 'http://x', http_config: {tls_config: {}}}]", "tls_config", id="http_config"

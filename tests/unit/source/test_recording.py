@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from watcher.model import observations
 from watcher.model.delivery import Delivered, GiveUp, TryLater
 from watcher.model.evidence import Evidence
 from watcher.model.identity import AlertKey
@@ -27,6 +28,19 @@ from watcher.model.kube import (
     Pod,
 )
 from watcher.model.kubelet import FsStats, NodeStats, PodReference, PodStats, PvcReference, Summary, VolumeStats
+from watcher.model.message import (
+    AlertView,
+    Heading,
+    Link,
+    Links,
+    Log,
+    Mark,
+    Message,
+    Notification,
+    SendReason,
+    Span,
+    Text,
+)
 from watcher.model.observations import (
     ClaimSeen,
     ClockJumped,
@@ -41,6 +55,7 @@ from watcher.model.observations import (
     NamespaceSeen,
     NodeSeen,
     PodSeen,
+    ResendAsked,
     Scope,
     Started,
     StatsSampled,
@@ -137,6 +152,52 @@ OF_ALL_KINDS: list[Input] = [
     ClockJumped(at=at(100), since=at(9)),
 ]
 
+NOTIFICATION = Notification(
+    id="a1",
+    at=T0,
+    receiver="ops",
+    integration="slack_configs[0]",
+    status="firing",
+    reason=SendReason.NEW_ALERTS,
+    group_key='{}:{namespace="shop"}',
+    group_labels={"namespace": "shop"},
+    alerts=(
+        AlertView(
+            status="resolved",
+            labels={"alertname": "A"},
+            annotations={"summary": "“s”"},
+            starts_at=T0,
+            ends_at=at(9),
+            end_reason="recovered",
+            fingerprint="0123456789abcdef",
+            members=({"pod": "web-1", "since": "2026-11-20T10:00:00.123Z", "exit_code": 137},),
+        ),
+    ),
+    title="🟠 a",
+    text="b\nc",
+    message=Message(
+        heading=Heading(Mark.WARNING, "a", "shop"),
+        blocks=(
+            Text((Span("x"), Span("y", code=True))),
+            Log(("l",), 3),
+            Links((Link("l", "http://x"),)),
+            Heading(Mark.CLOSED, "t"),
+        ),
+    ),
+    whole=Message(heading=Heading(Mark.CRITICAL, "w")),
+)
+ASKED: list[Input] = [
+    observations.TestAsked(at=at(10), receiver="ops", id="t1"),
+    ResendAsked(
+        at=at(11),
+        message_id="a1",
+        receiver="ops",
+        integration="slack_configs[0]",
+        group="g",
+        notification=NOTIFICATION,
+    ),
+]
+
 
 @pytest.fixture(params=["night.jsonl", "night.jsonl.gz"], ids=["plain", "gz"])
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
@@ -162,6 +223,35 @@ def test_every_input_of_the_other_kinds_comes_back_as_it_was(path: Path) -> None
     report = ReadReport()
     assert list(read([path], report=report)) == OF_ALL_KINDS
     assert (dict(report.skipped), report.warnings) == ({}, [])
+
+
+def test_what_people_asked_to_be_sent_comes_back_as_it_was(path: Path) -> None:
+    with RecordingWriter(path) as writer:
+        writer.write(ASKED)
+    report = ReadReport()
+    assert list(read([path], report=report)) == ASKED
+    assert (dict(report.skipped), report.warnings) == ({}, [])
+    test, resend = (json.loads(line) for line in content(path)[1:])
+    assert test == {
+        "at": "2026-11-20T10:00:10.123456Z",
+        "kind": "Message",
+        "event": "TEST",
+        "object": {"receiver": "ops", "id": "t1"},
+    }
+    assert (resend["kind"], resend["event"], resend["object"]["message_id"]) == ("Message", "RESEND", "a1")
+    assert resend["object"]["notification"]["title"] == "🟠 a"
+
+
+def test_a_message_line_of_a_later_version_is_skipped_and_one_without_its_message_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "night.jsonl"
+    start = '{"at":"2026-11-20T10:00:00Z","kind":"Message","event":'
+    path.write_text(start + '"PAUSE","object":{"receiver":"ops"}}\n')
+    report = ReadReport()
+    assert list(read([path], report=report)) == []
+    assert dict(report.skipped) == {"Message PAUSE": 1}
+    path.write_text(start + '"RESEND","object":{"receiver":"ops"}}\n')
+    with pytest.raises(RecordingError, match=r"night\.jsonl:1: RESEND without `notification`"):
+        list(read([path]))
 
 
 def test_the_lines_of_samples_streams_and_jumps_have_the_documented_shape(path: Path) -> None:

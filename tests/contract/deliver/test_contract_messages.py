@@ -122,7 +122,7 @@ async def test_a_chat_says_how_many_alerts_it_does_not_show(name: str) -> None:
         seen = through.visible()
     shown = len(set(re.findall(r"\bw\d+ crash-loops", seen.replace("\\", ""))))
     assert 3 <= shown < 200
-    assert re.search(r"190 more alerts", seen)
+    assert re.search(r"195 more alerts", seen)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -169,7 +169,8 @@ async def test_mail_shows_markup_as_text() -> None:
     assert html is not None
     parser = Tags()
     parser.feed(html.get_content())
-    assert parser.tags <= {"html", "head", "meta", "body", "h2", "p", "code", "pre"}
+    page = {"html", "head", "meta", "title", "style", "body", "div", "table", "tr", "td", "h1"}
+    assert parser.tags <= page | {"p", "span", "code", "pre"}
     assert "<!channel>" in parser.text
 
 

@@ -18,7 +18,7 @@ MESSAGE = render(envelope(), [oom_kill()])
 SHORT = timedelta(seconds=0.3)
 
 GIVE_UP = (400, 401, 403, 404, 410, 413)
-LATER = (408, 429, 500, 502, 503)
+LATER = (408, 425, 429, 500, 502, 503)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
@@ -79,12 +79,12 @@ async def test_discords_message_id_is_kept() -> None:
         assert await through.sender.send(MESSAGE) == Delivered(reference="1300000000000000001")
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("name", HTTP)
-async def test_a_redirect_is_not_followed(name: str, status: int) -> None:
+async def test_a_redirect_to_another_host_is_not_followed(name: str, status: int) -> None:
     async with channel(name) as through:
         assert isinstance(through, HttpChannel)
-        elsewhere = f"http://127.0.0.1:{through.server.port}/elsewhere"
+        elsewhere = f"http://localhost:{through.server.port}/elsewhere"
         through.answer(Answering(status=status, headers={"Location": elsewhere}))
         outcome = await through.sender.send(MESSAGE)
         assert [received.path for received in through.server.received] == [through.server.path]
