@@ -60,6 +60,8 @@ from watcher.ports import Sender
 OWN: Final = ("slack", "slack with a token", "discord", "webhook", "pagerduty", "telegram", "teams")
 """The HTTP channels with an adapter of their own."""
 EDITING: Final = ("slack with a token", "discord", "telegram")
+CHATS: Final = ("slack", "slack with a token", "discord", "telegram", "teams")
+"""With less room than a long message needs."""
 HTTP: Final = (*OWN, "apprise")
 NETWORK: Final = (*HTTP, "email")
 ALL: Final = (*NETWORK, "console")

@@ -1,4 +1,4 @@
-"""Slack's Web API, PagerDuty, Telegram and Teams as local servers: they keep their documented limits and answer in their own words."""
+"""Slack's Web API, PagerDuty, Telegram and Teams as local servers, with their documented limits and their own words."""
 
 from __future__ import annotations
 

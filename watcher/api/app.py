@@ -1,4 +1,7 @@
-"""The HTTP application. `/-/healthy`: the loops are alive; `/-/ready`: synced, and the store answers."""
+"""The HTTP application; routes by subject are in modules of their own.
+
+`/-/healthy`: the loops are alive; `/-/ready`: synced, and the store answers.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,13 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
+
+from watcher.api import answers, deliveries, receivers
+from watcher.api.access import Access
+from watcher.api.inside import Inside
+
+PREFIX = "/api/watcher/v1"
+"""Of our own endpoints."""
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +45,16 @@ class _Collector:
         return self._collect()
 
 
-def make_app(status: Status) -> FastAPI:
+def make_app(status: Status, inside: Inside, access: Access) -> FastAPI:
     app = FastAPI(title="Watcher", docs_url=None, redoc_url=None, openapi_url=None)
+    answers.install(app)
+    _add_health(app, status)
+    for routes in (deliveries.routes, receivers.routes):
+        app.include_router(routes(inside, access), prefix=PREFIX)
+    return app
+
+
+def _add_health(app: FastAPI, status: Status) -> None:
     registry = CollectorRegistry()
     registry.register(_Collector(status.metrics))
 
@@ -53,5 +71,3 @@ def make_app(status: Status) -> FastAPI:
     @app.get("/metrics")
     async def metrics() -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-    return app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -25,6 +25,8 @@ class Parts:
     dispatcher: Dispatcher
     queue: IntakeQueue
     clock: Clock
+    dead_letters: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By receiver and integration, since the process began."""
     streams: Sequence[StreamStats] = ()
     heartbeat: HeartbeatStats = field(default_factory=HeartbeatStats)
     sampler: SamplerStats = field(default_factory=SamplerStats)
@@ -36,6 +38,7 @@ class Parts:
 def service_metrics(parts: Parts) -> Iterator[Metric]:
     yield from _writer(parts.writer, parts.queue)
     yield from _deliveries(parts.dispatcher, parts.clock)
+    yield from _channels(parts)
     yield from _streams(parts)
     yield from _volumes(parts.writer, parts.sampler)
     yield from _evidence(parts.evidence)
@@ -70,6 +73,9 @@ def _writer(writer: Writer, queue: IntakeQueue) -> Iterator[Metric]:
     for (verdict, reason), count in sorted(stats.decisions.items()):
         decided.add_metric([verdict, reason], count)
     yield decided
+    yield CounterMetricFamily(
+        "watcher_hint_mistakes", "Annotations that do not do what was meant.", value=stats.mistakes_seen
+    )
 
 
 def _deliveries(dispatcher: Dispatcher, clock: Clock) -> Iterator[Metric]:
@@ -83,6 +89,17 @@ def _deliveries(dispatcher: Dispatcher, clock: Clock) -> Iterator[Metric]:
     oldest = dispatcher.oldest()
     age = (clock.now() - oldest).total_seconds() if oldest is not None else 0.0
     yield GaugeMetricFamily("watcher_outbox_oldest_seconds", "Age of the oldest undelivered message.", value=age)
+
+
+def _channels(parts: Parts) -> Iterator[Metric]:
+    labels = ["receiver", "integration"]
+    dead = CounterMetricFamily("watcher_dead_letters", "Messages that were given up.", labels=labels)
+    failures = GaugeMetricFamily("watcher_channel_failures", "Failures in a row.", labels=labels)
+    channels = parts.writer.view.channels.rows
+    for name, count in sorted(parts.dead_letters.items()):
+        dead.add_metric(name, count)
+        failures.add_metric(name, channels[name].failures if name in channels else 0)
+    yield from (dead, failures)
 
 
 def _streams(parts: Parts) -> Iterator[Metric]:

@@ -24,7 +24,10 @@ import msgspec
 import uvicorn
 from prometheus_client.core import Metric
 
+from watcher.api.access import Access
 from watcher.api.app import Readiness, make_app
+from watcher.api.inside import Inside
+from watcher.api.outcomes import Outcomes
 from watcher.app import access
 from watcher.app.metrics import Parts, service_metrics
 from watcher.app.watching import Watching, scopes
@@ -42,6 +45,7 @@ from watcher.engine.writer import Writer
 from watcher.model.changes import Changes
 from watcher.model.config import Receiver
 from watcher.model.observations import Scope, Started
+from watcher.model.state import MessageState
 from watcher.notify.channels import traits
 from watcher.ports import Clock, Sender
 from watcher.settings.core import core_of
@@ -87,6 +91,8 @@ class Service:
         self.dispatcher: Dispatcher
         self.writer: Writer
         self.writing: Writing
+        self.outcomes = Outcomes()
+        self.dead_letters = {(one.name, name): 0 for one in settings.receivers for name, _ in one.integrations}
         self._began = self.clock.monotonic()
 
     async def load(self, senders: dict[Name, Sender]) -> None:
@@ -126,8 +132,25 @@ class Service:
 
     def _hand_on(self, changes: Changes) -> None:
         self.dispatcher.committed(changes.outbox, changes.channels)
+        self.outcomes.note(changes)
+        for row in changes.finished:
+            if row.state is MessageState.DEAD:
+                name = (row.receiver, row.integration)
+                self.dead_letters[name] = self.dead_letters.get(name, 0) + 1
         if self.evidence is not None:
             self.evidence.ask(changes.fetch)
+
+    def inside(self) -> Inside:
+        """What the HTTP interface is given."""
+        return Inside(
+            store=self.store,
+            intake=self.queue,
+            clock=self.clock,
+            view=self.writer.view,
+            outcomes=self.outcomes,
+            receivers=lambda: self.writer.core.receivers,
+            mistakes=lambda: self.writer.stats.mistakes,
+        )
 
     def readiness(self) -> Readiness:
         waiting = ["the store does not answer"] if self.writer.stats.store_failing else []
@@ -148,6 +171,7 @@ class Service:
             dispatcher=self.dispatcher,
             queue=self.queue,
             clock=self.clock,
+            dead_letters=self.dead_letters,
             streams=self.watching.stats if self.watching is not None else (),
             began=self._began,
         )
@@ -218,7 +242,7 @@ async def assembled(settings: Settings, options: RunOptions) -> AsyncIterator[Se
 
 
 async def _serve(service: Service, listener: socket.socket, stop: asyncio.Event) -> None:
-    server = _Server(uvicorn.Config(make_app(service), log_config=None, access_log=False, lifespan="off"))
+    server = _server(service)
     log.info("serving", extra={"event": "service.started", "address": "{}:{}".format(*listener.getsockname()[:2])})
     async with asyncio.TaskGroup() as group:
         web = group.create_task(server.serve(sockets=[listener]), name="http")
@@ -236,6 +260,21 @@ async def _serve(service: Service, listener: socket.socket, stop: asyncio.Event)
         server.should_exit = True
         await web
     log.info("stopped", extra={"event": "service.stopped"})
+
+
+def _server(service: Service) -> uvicorn.Server:
+    """Who asks is the other end of the connection: what a proxy says of that is the API's to judge."""
+    access = Access(service.settings.http)
+    access.announce()
+    config = uvicorn.Config(
+        make_app(service, service.inside(), access),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )
+    return _Server(config)
 
 
 async def _finish(service: Service) -> None:

@@ -24,6 +24,8 @@ from email.policy import SMTP
 from email.utils import format_datetime, getaddresses
 from typing import Final
 
+import msgspec
+
 from watcher.deliver.answers import REASON_LIMIT, without
 from watcher.deliver.html import LIMIT, page
 from watcher.deliver.http import USER_AGENT
@@ -68,10 +70,8 @@ class EmailSender:
             return GiveUp(reason=self._safe(f"the mail cannot be made: {error}"))
         done = self._taken.get(notification.id, set())
         left = [address for address in _addresses(config.to) if address not in done]
-        trouble = await self._carry(message, left)
-        if isinstance(trouble, TryLater | GiveUp):
-            return trouble
-        outcome = self._conclude(notification.id, left, trouble)
+        carried = await self._carry(message, left)
+        outcome = self._conclude(notification.id, left, carried)
         if isinstance(outcome, Delivered) and config.threading:
             return Delivered(reference=thread.reference(thread.subject or str(message["Subject"])))
         return outcome
@@ -83,41 +83,47 @@ class EmailSender:
         """Raises ValueError where the smarthost has no port, which `settings` refuses."""
         return Courier(self._config, self._tls, min(SOCKET_TIMEOUT, self._timeout).total_seconds())
 
-    async def _carry(self, message: EmailMessage, to: list[str]) -> Refused | TryLater | GiveUp:
+    async def _carry(self, message: EmailMessage, to: list[str]) -> Refused | Exception:
+        """Who was refused where the mail was taken, else one of TROUBLE."""
         courier = self._courier()
         sender = _addresses([self._config.sender])[0]
         job = asyncio.get_running_loop().run_in_executor(self._executor, courier.carry, message, sender, to)
         try:
             async with asyncio.timeout(self._timeout.total_seconds()):
                 return await job
-        except smtplib.SMTPRecipientsRefused as error:
-            # Some address has it already, or the mail would not have been sent to these alone.
-            if len(to) < len(_addresses(self._config.to)):
-                return error.recipients
-            return self._told(outcome_of_trouble(error, self._config.smarthost))
         except TROUBLE as error:
             courier.abort()
-            return self._told(outcome_of_trouble(error, self._config.smarthost))
+            return error
 
-    def _conclude(self, message: str, to: Iterable[str], refused: Refused) -> Outcome:
-        """The server took it for one address at least, now or at an earlier attempt."""
-        later = [address for address, (code, _) in refused.items() if code < 500]
-        if not later:
+    def _conclude(self, message: str, to: list[str], carried: Refused | Exception) -> Outcome:
+        done = self._taken.get(message, set())
+        refused: Refused
+        match carried:
+            case smtplib.SMTPRecipientsRefused() if done:
+                refused = carried.recipients
+                done = done | (refused.keys() - _for_now(refused))
+            case Exception():
+                trouble = outcome_of_trouble(carried, self._config.smarthost)
+                return msgspec.structs.replace(trouble, reason=self._safe(trouble.reason))
+            case _:
+                refused = carried
+                done = done | (set(to) - _for_now(refused))
+        if done >= set(_addresses(self._config.to)):
             self._taken.pop(message, None)
-            if refused:
-                log.warning(
-                    "some addresses of a mail were refused",
-                    extra={"event": "delivery.partly_refused", "message_id": message, "refused": sorted(refused)},
-                )
+            self._say(message, refused)
             return Delivered()
-        self._taken[message] = self._taken.get(message, set()) | {address for address in to if address not in later}
+        self._taken[message] = done
         while len(self._taken) > _REMEMBERED:
             self._taken.popitem(last=False)
         return TryLater(reason=self._safe(refusals(refused)))
 
-    def _told(self, outcome: TryLater | GiveUp) -> TryLater | GiveUp:
-        reason = self._safe(outcome.reason)
-        return TryLater(reason=reason) if isinstance(outcome, TryLater) else GiveUp(reason=reason)
+    def _say(self, message: str, refused: Refused) -> None:
+        """Nobody else will: the others have the mail."""
+        if refused:
+            log.warning(
+                "some addresses of a mail were refused",
+                extra={"event": "delivery.partly_refused", "message_id": message, "refused": sorted(refused)},
+            )
 
     def _safe(self, text: str) -> str:
         secrets = (self._config.auth_password, self._config.auth_secret)
@@ -128,7 +134,7 @@ class EmailSender:
 def texts_of(config: EmailConfig) -> Texts:
     """Its templates; keys as the configuration file has them."""
     headers = {f"{_HEADER}{name}": value for name, value in config.headers}
-    return Texts({"html": config.html, "text": config.text, **headers})
+    return Texts({"html": config.html or "", "text": config.text, **headers})
 
 
 def payload(
@@ -153,7 +159,7 @@ def payload(
     for name, value in headers.items():
         del mail[name]
         mail[name] = value
-    _fill(mail, notification, writing)
+    _fill(mail, notification, writing, with_html=config.html != "")
     return mail
 
 
@@ -174,12 +180,14 @@ def _headers(config: EmailConfig, writing: Writing) -> dict[str, str]:
     return {("Subject" if name.lower() == "subject" else name): value for name, value in made.items() if value}
 
 
-def _fill(mail: EmailMessage, notification: Notification, writing: Writing) -> None:
+def _fill(mail: EmailMessage, notification: Notification, writing: Writing, *, with_html: bool) -> None:
     """Both parts: the configuration's own where its template gives something, else Watcher's."""
     text = writing.text("text", LIMIT)
     html = writing.text("html", LIMIT, escape_html)
     lines = [text or f"{notification.title}\n\n{notification.text}".rstrip(), *writing.problems]
     mail.set_content("\n\n".join(lines) + "\n", cte="quoted-printable")
+    if not with_html:
+        return
     if html:
         html += "".join(f"<p>{escape_html(problem)}</p>" for problem in writing.problems)
     else:
@@ -211,3 +219,7 @@ def _parsed(written: Iterable[str]) -> list[Address]:
 
 def _addresses(written: Iterable[str]) -> list[str]:
     return [address for _, address in getaddresses(list(written))]
+
+
+def _for_now(refused: Refused) -> set[str]:
+    return {address for address, (code, _) in refused.items() if code < 500}

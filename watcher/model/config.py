@@ -146,7 +146,8 @@ class EmailConfig(Config, frozen=True, kw_only=True):
     tls: TlsConfig = TlsConfig()
     headers: tuple[tuple[str, str], ...] = ()
     """Templates, as `html` and `text` are; empty ones leave Watcher's own."""
-    html: str = ""
+    html: str | None = None
+    """None: Watcher's own; empty: no HTML at all, as in Alertmanager."""
     text: str = ""
     threading: bool = True
     """One thread for each group; off: every message stands alone."""

@@ -135,11 +135,16 @@ class DeliveryDone(Observed, frozen=True, kw_only=True, tag="delivery"):
     outcome: Outcome
 
 
-class TestAsked(Observed, frozen=True, kw_only=True, tag="test"):
+class SendTestAsked(Observed, frozen=True, kw_only=True, tag="test"):
     """Somebody wants one marked message to every integration of `receiver`, by the real path. `id` is in their ids."""
 
     receiver: str
     id: str
+
+    @property
+    def group(self) -> str:
+        """What its messages have as their group."""
+        return f"test/{self.id}/{self.receiver}"
 
 
 class ResendAsked(Observed, frozen=True, kw_only=True, tag="resend"):
@@ -168,7 +173,7 @@ Input = (
     | ClockJumped
     | EvidenceArrived
     | DeliveryDone
-    | TestAsked
+    | SendTestAsked
     | ResendAsked
     | Ended
 )

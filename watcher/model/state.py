@@ -162,7 +162,7 @@ class VolumeHistory(Row, frozen=True, kw_only=True):
     readings: tuple[Reading, ...] = ()
     """One per node that mounts it, the newest first."""
     buckets: bytes = b""
-    """The first sample of each five minutes, oldest first, packed (detect/trend.py): as records they would take 8 KB."""
+    """The first sample of each five minutes, oldest first, packed (detect/trend.py); records would take 8 KB."""
     claims: tuple[str, ...] = ()
     """Of a node's disk: every namespace/claim on it."""
     declared: bool = False

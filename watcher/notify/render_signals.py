@@ -11,6 +11,7 @@ from watcher.model.signals import (
     ContainerNotStarting,
     ContainerTerminated,
     CrashLooping,
+    DeliveryFailing,
     ImagePullFailing,
     NodeNotReady,
     NodePressure,
@@ -34,7 +35,7 @@ from watcher.notify.render_pending import NotReadyWords, PendingWords
 from watcher.notify.render_pod import PodFailedWords
 from watcher.notify.render_start import NotStartingWords
 from watcher.notify.render_volume import VolumeWords
-from watcher.notify.render_watcher import StreamWords
+from watcher.notify.render_watcher import ChannelWords, StreamWords
 
 _OTHER: Final[Words[Any]] = Words()
 _WORDS: Final[dict[type[Signal], Words[Any]]] = {
@@ -54,6 +55,7 @@ _WORDS: Final[dict[type[Signal], Words[Any]]] = {
     NodeNotReady: NodeNotReadyWords(),
     NodePressure: NodePressureWords(),
     StreamStale: StreamWords(),
+    DeliveryFailing: ChannelWords(),
 }
 
 

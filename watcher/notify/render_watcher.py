@@ -1,4 +1,4 @@
-"""Watcher's own troubles: a stream of which it hears nothing."""
+"""Watcher's own troubles: a stream of which it hears nothing, a channel that takes nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from watcher.lib.durations import in_words
 from watcher.model.message import Text
-from watcher.model.signals import StreamStale
+from watcher.model.signals import DeliveryFailing, StreamStale
 from watcher.notify.render_case import Case, Words, lasting
 from watcher.notify.render_text import Part, argument, clock, code, listed, name, paragraph, said
 
@@ -73,6 +73,37 @@ class StreamWords(Words[StreamStale]):
 
     def was(self, case: Case, signal: StreamStale) -> str:
         return f"It did not see {_what(signal)} for {in_words(case.lasted)}"
+
+
+class ChannelWords(Words[DeliveryFailing]):
+    """Told to every other integration."""
+
+    kind = "cannot be delivered to"
+    effect = "does not get its messages"
+    over = "gets its messages again"
+
+    def called(self, case: Case, signal: DeliveryFailing) -> str:
+        return f"receiver {name(signal.receiver)}"
+
+    def what(self, case: Case, signal: DeliveryFailing) -> list[str]:
+        return []
+
+    def title(self, case: Case, signal: DeliveryFailing) -> str:
+        return f"Watcher cannot deliver to {name(signal.receiver)}"
+
+    def sentence(self, case: Case, signal: DeliveryFailing) -> list[Part]:
+        how = "was given up" if signal.dead else "has not been taken for more than 5 min"
+        return ["A message to ", code(signal.integration), f" of this receiver {how}{lasting(case)}. "
+                "What still fires is tried again; what is told there may come late."]  # fmt: skip
+
+    def evidence(self, case: Case, signal: DeliveryFailing) -> list[Text]:
+        return [paragraph([f"It says: {said(signal.reason)}"])] if signal.reason else []
+
+    def next_step(self, case: Case, signal: DeliveryFailing) -> list[Part]:
+        return [code("watcher deliveries --dead"), ", then ", code(f"watcher send-test {argument(signal.receiver)}")]
+
+    def was(self, case: Case, signal: DeliveryFailing) -> str:
+        return f"It got nothing for {in_words(case.lasted)}" if case.lasted else ""
 
 
 def _streams(case: Case, signal: StreamStale) -> list[StreamStale]:

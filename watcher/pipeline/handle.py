@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from watcher.model.changes import Changes, Draft, Rank, Timer, View
+from watcher.model.changes import Changes, Draft, View
 from watcher.model.observations import (
     ClaimSeen,
     ClockJumped,
@@ -29,12 +29,13 @@ from watcher.model.observations import (
     NodeSeen,
     PodSeen,
     ResendAsked,
+    SendTestAsked,
     Started,
     StatsSampled,
     StreamHealth,
     Synced,
-    TestAsked,
 )
+from watcher.model.table import Rank, Timer
 from watcher.pipeline import (
     channels,
     delivering,
@@ -164,7 +165,7 @@ def _take_other(step: Step, one: Input) -> None:
 def _take_word(step: Step, one: Input) -> None:
     """What comes from ourselves, or from people."""
     match one:
-        case TestAsked():
+        case SendTestAsked():
             sending.test(step, one)
         case ResendAsked():
             delivering.again(step, one)

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from watcher.model.changes import Overlay
 from watcher.model.observations import ClockJumped
 from watcher.model.state import ContainerHistory
+from watcher.model.table import Overlay
 from watcher.pipeline.core import Step
 
 _TIMERS = ("due", "unknown_at", "vacant_until", "settle_at", "idle_since")

@@ -10,7 +10,7 @@ from watcher.lib.fnv import fnv1a64
 from watcher.lib.gotext import go_quote
 from watcher.model.identity import AlertKey
 from watcher.model.message import Notification, SendReason
-from watcher.model.observations import TestAsked
+from watcher.model.observations import SendTestAsked
 from watcher.model.state import Alert, Decision, Group, MessageState, OutboxRow, Sent, Told, ToldKey
 from watcher.notify.bare import bare
 from watcher.notify.decide import Plan
@@ -69,11 +69,11 @@ def send(step: Step, talk: Conversation, plan: Plan) -> Group:
     return _spoken(step, talk, plan)
 
 
-def test(step: Step, one: TestAsked) -> None:
+def test(step: Step, one: SendTestAsked) -> None:
     """One marked message to each integration of a receiver."""
     receiver = step.core.receivers.get(one.receiver)
     for integration, _ in receiver.integrations if receiver is not None else ():
-        group = Group(id=f"test/{one.id}/{one.receiver}", route="", receiver=one.receiver, labels={})
+        group = Group(id=one.group, route="", receiver=one.receiver, labels={})
         talk = Conversation(group=group, integration=integration)
         notification = compose(step, talk, SendReason.TEST, [])
         _enqueue(step, talk, notification, ())

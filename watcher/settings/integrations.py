@@ -93,7 +93,6 @@ class ThreadingShape(Shape):
 
 
 class EmailShape(IntegrationShape):
-    NOT_USED: ClassVar[frozenset[str]] = frozenset(("html", "text"))
     send_resolved: bool = False
     to: str
     sender: Annotated[str, Field(alias="from")] = ""
@@ -110,6 +109,8 @@ class EmailShape(IntegrationShape):
     tls_config: Any = None
     """Read by settings/clients.py, as is `http_config`."""
     headers: dict[str, str] = Field(default_factory=dict)
+    html: str | None = None
+    text: str = ""
     threading: ThreadingShape = ThreadingShape()
 
 

@@ -43,11 +43,7 @@ NOT_USED: Final = frozenset(("templates", "tracing", "event_recorder"))
 
 CONSOLE: Final = Receiver(name="default", integrations=(("console_configs[0]", ConsoleConfig()),))
 
-NOT_YET: Final[tuple[tuple[str, ...], ...]] = (
-    ("storm",),
-    ("http", "token_file"),
-    ("http", "open_writes"),
-)
+NOT_YET: Final[tuple[tuple[str, ...], ...]] = (("storm",),)
 
 
 def load(

@@ -13,6 +13,7 @@ from watcher.settings.clients import read_tls
 from watcher.settings.configfile import ConfigFile
 from watcher.settings.globals import GlobalShape
 from watcher.settings.integrations import EmailShape
+from watcher.settings.texts import read_template
 
 GLOBAL: Final[Path] = ("global",)
 
@@ -51,6 +52,8 @@ def read_email(file: ConfigFile, path: Path, shape: EmailShape, shared: GlobalSh
         implicit_tls=shared.smtp_force_implicit_tls if shape.force_implicit_tls is None else shape.force_implicit_tls,
         tls=tls or TlsConfig(),
         headers=_headers(file, path, shape),
+        html=read_template(file, (*path, "html"), shape.html) or None if shape.html else shape.html,
+        text=read_template(file, (*path, "text"), shape.text),
         threading=shape.threading.enabled,
         daily_threads=shape.threading.thread_by_date == "daily",
         send_resolved=shape.send_resolved,
@@ -81,11 +84,9 @@ def _headers(file: ConfigFile, path: Path, shape: EmailShape) -> tuple[tuple[str
             file.error(here, f"the header {name} is given twice", key=True)
         elif any(char in value for char in "\r\n\0"):
             file.error(here, f"the header {name} must be one line")
-        elif "{{" in value or "{%" in value:
-            file.warn(here, f"the template in the header {name} is not used: Watcher writes its own", key=True)
         else:
-            kept[name.lower()] = (name, value)
-    return tuple(kept.values())
+            kept[name.lower()] = (name, read_template(file, here, value))
+    return tuple(pair for pair in kept.values() if pair[1])
 
 
 def _warn(file: ConfigFile, path: Path, config: EmailConfig) -> None:

@@ -36,7 +36,7 @@ from watcher.model.observations import (
     StatsSampled,
     StreamHealth,
     Synced,
-    TestAsked,
+    SendTestAsked,
 )
 from watcher.source.decode import BROKEN
 from watcher.source.kinds import KINDS, object_of
@@ -272,7 +272,7 @@ def _own_line(observation: Input) -> _Written:
             event = "ALIVE" if since is None else "STALE"
             health = _Health(since=since, reason=reason)
             return _Written(at=at, kind="Stream", event=event, scope=scope, object=health)
-        case TestAsked(receiver=receiver, id=id):
+        case SendTestAsked(receiver=receiver, id=id):
             return _Written(at=at, kind="Message", event="TEST", object=_Message(receiver=receiver, id=id))
         case ResendAsked():
             again = _Message(
@@ -343,7 +343,7 @@ def _asked(line: MessageLine) -> Input | None:
     """What somebody wanted to be sent."""
     one = line.object
     if line.event == "TEST":
-        return TestAsked(at=line.at, receiver=one.receiver, id=one.id)
+        return SendTestAsked(at=line.at, receiver=one.receiver, id=one.id)
     if line.event != "RESEND":
         return None
     if one.notification is None:

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -54,7 +55,7 @@ class Guarded(MailReceiver):
             hostname="mail.example",
             tls_context=starttls,
             require_starttls=starttls is not None,
-            auth_required=True,
+            auth_required=starttls is not None,
             auth_require_tls=starttls is not None,
             auth_exclude_mechanism=self._without,
             authenticator=self._judge,
@@ -71,10 +72,9 @@ class Guarded(MailReceiver):
         self.mechanisms.append("CRAM-MD5")
         challenge = "<1896.697170952@mail.example>"
         answer = await server.challenge_auth(challenge)
-        if answer is MISSING or not isinstance(answer, bytes):
-            return AuthResult(success=False)
         digest = hmac.new(b"s3cret", challenge.encode(), "md5").hexdigest()
-        return AuthResult(success=answer == f"watcher {digest}".encode(), auth_data="watcher")
+        right = answer is not MISSING and answer == f"watcher {digest}".encode()
+        return AuthResult(success=right, handled=False, auth_data="watcher")
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ async def test_tls_files_that_are_gone_are_tried_later(tmp_path: Path, executor:
 async def test_plain_text_to_a_port_that_speaks_tls_is_tried_later(tmp_path: Path, executor: Executor) -> None:
     async with guarded(Guarded(server_context(certificate(tmp_path)), implicit=True)) as server:
         config = msgspec.structs.replace(mail_config(server.port), implicit_tls=False)
-        outcome = await EmailSender(config, executor).send(MESSAGE)
+        outcome = await EmailSender(config, executor, timedelta(seconds=0.5)).send(MESSAGE)
     assert isinstance(outcome, TryLater)
 
 
@@ -221,15 +221,24 @@ async def test_a_refused_login_decides_by_its_first_digit(
     assert server.mechanisms == ["PLAIN"]
 
 
-async def test_a_login_that_watcher_does_not_know_is_given_up(tmp_path: Path, executor: Executor) -> None:
+async def test_a_wrong_secret_is_given_up(tmp_path: Path, executor: Executor) -> None:
     own = certificate(tmp_path)
     async with guarded(Guarded(server_context(own), without=("PLAIN", "LOGIN"))) as server:
-        server.answers.clear()
-        outcome = await send(
-            server, executor, tls=TlsConfig(ca_file=str(own)), auth_password=Secret("x"), auth_secret=None
-        )
+        outcome = await send(server, executor, tls=TlsConfig(ca_file=str(own)), auth_secret=Secret("wrong-s3cret"))
     assert isinstance(outcome, GiveUp)
     assert "535" in outcome.reason
+
+
+async def test_a_login_that_watcher_does_not_know_is_given_up(tmp_path: Path, executor: Executor) -> None:
+    own = certificate(tmp_path)
+
+    class Modern(Guarded):
+        async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:
+            return AuthResult(success=False, handled=False)
+
+    async with guarded(Modern(server_context(own), without=("PLAIN", "LOGIN", "CRAM-MD5"))) as server:
+        outcome = await send(server, executor, tls=TlsConfig(ca_file=str(own)))
+    assert outcome == GiveUp(reason="the mail server cannot do what is asked: it offers only XOAUTH2 for the login")
 
 
 async def test_an_identity_goes_with_a_plain_login(tmp_path: Path, executor: Executor) -> None:
@@ -248,7 +257,11 @@ async def test_an_identity_goes_with_a_plain_login(tmp_path: Path, executor: Exe
 
 
 async def test_a_server_that_offers_no_login_is_asked_for_none(executor: Executor) -> None:
-    server = MailReceiver()
+    class Open(MailReceiver):
+        def _session(self) -> SMTP:
+            return SMTP(self, hostname="mail.example", enable_SMTPUTF8=True)
+
+    server = Open()
     await server.start()
     outcome = await send(server, executor, require_tls=False)
     await server.stop()

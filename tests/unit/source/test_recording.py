@@ -187,7 +187,7 @@ NOTIFICATION = Notification(
     whole=Message(heading=Heading(Mark.CRITICAL, "w")),
 )
 ASKED: list[Input] = [
-    observations.TestAsked(at=at(10), receiver="ops", id="t1"),
+    observations.SendTestAsked(at=at(10), receiver="ops", id="t1"),
     ResendAsked(
         at=at(11),
         message_id="a1",

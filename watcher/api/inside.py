@@ -1,0 +1,30 @@
+"""What the routes are given of the service: where they read, and where they put what people ask for.
+
+The service makes one in its composition root. Nothing in it can change state but the intake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from watcher.api.outcomes import Outcomes
+from watcher.model.changes import View
+from watcher.model.config import Receiver
+from watcher.model.hints import Mistake
+from watcher.ports import Clock, Intake, Store
+
+
+class Inside(msgspec.Struct, frozen=True, kw_only=True):
+    """`receivers` and `mistakes` are asked anew for each request: a configuration may be loaded again."""
+
+    store: Store
+    intake: Intake
+    clock: Clock
+    view: View
+    outcomes: Outcomes
+    receivers: Callable[[], Mapping[str, Receiver]]
+    mistakes: Callable[[], Mapping[Mistake, datetime]]
+    """And when each was seen last."""

@@ -1,0 +1,66 @@
+"""What commits say of messages that a request waits for: an answer is given only after its commit.
+
+The service hands on every commit's changes by `note`. A request that stops waiting changes nothing: its message stays
+in the outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from watcher.model.changes import Changes
+from watcher.model.state import OutboxRow
+
+
+class Followed:
+    """The newest rows of the messages that somebody waits for, by id."""
+
+    def __init__(self, wants: Callable[[OutboxRow], bool]) -> None:
+        self.rows: dict[str, OutboxRow] = {}
+        self._wants = wants
+        self._changed = asyncio.Event()
+
+    def note(self, row: OutboxRow) -> None:
+        if self._wants(row):
+            self.rows[row.id] = row
+            self._changed.set()
+
+    async def until(self, condition: Callable[[], bool], within: timedelta) -> bool:
+        """Wait for commits to make it true; whether they did in time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within.total_seconds()):
+                while not condition():
+                    self._changed.clear()
+                    await self._changed.wait()
+        return condition()
+
+
+class Outcomes:
+    """Everybody who waits, and the dead letters that are on their way back into the outbox."""
+
+    def __init__(self) -> None:
+        self.returning: set[str] = set()
+        """Asked for, and not committed yet: asking twice must not send twice."""
+        self._followed: set[Followed] = set()
+
+    def note(self, changes: Changes) -> None:
+        """One commit. A message that died and was enqueued again in it is queued."""
+        if not self._followed and not self.returning:
+            return
+        for row in (*changes.finished, *changes.outbox.values()):
+            if row is not None:
+                self.returning.discard(row.id)
+                for one in self._followed:
+                    one.note(row)
+
+    @contextlib.contextmanager
+    def follow(self, wants: Callable[[OutboxRow], bool]) -> Iterator[Followed]:
+        one = Followed(wants)
+        self._followed.add(one)
+        try:
+            yield one
+        finally:
+            self._followed.discard(one)
