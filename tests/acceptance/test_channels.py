@@ -10,11 +10,12 @@ import pytest
 
 from tests.support.pods import backoff, dead, pod, status
 from tests.support.timeline import GROUP_BY, Timeline, core, time
-from watcher.model.config import EmailConfig, Integration, Receiver, Secret, SlackConfig, WebhookConfig
+from watcher.model.config import DiscordConfig, EmailConfig, Integration, Receiver, Secret, SlackConfig, WebhookConfig
 from watcher.model.delivery import Delivered, GiveUp, Outcome, TryLater
+from watcher.model.evidence import Evidence
 from watcher.model.kube import Pod
 from watcher.model.message import Notification
-from watcher.model.observations import DeliveryDone, ResendAsked, SendTestAsked
+from watcher.model.observations import DeliveryDone, EvidenceArrived, ResendAsked, SendTestAsked
 from watcher.model.state import MessageState
 from watcher.routing.route import Route
 
@@ -373,3 +374,51 @@ def test_a_dead_letter_of_an_integration_that_is_gone_cannot(integration: str) -
     )
     story.at(20).takes(again)
     assert not story.player.view.outbox.rows
+
+
+# ---- evidence that comes late ----
+
+
+def evidence_for(story: Timeline, at: float) -> Timeline:
+    (alert,) = story.player.view.alerts.rows.values()
+    found = Evidence(alert=alert.key, pod="web-1", container="app", log=("FATAL: no database",))
+    return story.at(at).takes(EvidenceArrived(at=time(at), evidence=found))
+
+
+@pytest.mark.parametrize("first", ["the answer", "the evidence"])
+def test_evidence_that_comes_late_is_shown_by_an_edit(first: str) -> None:
+    editor = DiscordConfig(webhook_url=Secret("http://discord"))
+    story = Timeline(delivers=False, receivers=(to(editor),)).at(0).lists(looping("web-1"))
+    story.until(11)
+    (message,) = story.sent
+    if first == "the answer":
+        evidence_for(answered(story, 12, Delivered(reference="77"), message), 15)
+    else:
+        answered(evidence_for(story, 12), 15, Delivered(reference="77"), message)
+    story.until(60)
+    assert told(story) == [("FIRST", 1), ("UPDATED", 1)]
+    (row,) = story.player.view.outbox.rows.values()
+    assert row.reference == "77"
+    assert "FATAL: no database" in row.notification.text
+    answered(story, 61, Delivered(reference="77"))
+    story.until(HOUR)
+    assert len(story.sent) == 2
+
+
+@pytest.mark.parametrize("integration", [HOOK, SLACK], ids=["webhook", "Slack without a token"])
+def test_evidence_that_comes_late_makes_no_message_where_nothing_can_be_edited(integration: Integration) -> None:
+    story = Timeline(delivers=False, receivers=(to(integration),)).at(0).lists(looping("web-1"))
+    story.until(11)
+    evidence_for(answered(story, 12, Delivered(reference="77")), 15)
+    story.until(HOUR)
+    assert told(story) == [("FIRST", 1)]
+
+
+def test_an_end_edits_the_last_new_message() -> None:
+    editor = DiscordConfig(webhook_url=Secret("http://discord"))
+    story = Timeline(delivers=False, receivers=(to(editor),)).at(0).lists(looping("web-1"))
+    story.until(11)
+    answered(story, 12, Delivered(reference="77")).at(60).sees(healed(at=50))
+    story.until(HOUR)
+    (row,) = story.player.view.outbox.rows.values()
+    assert (row.notification.reason.name, row.reference) == ("ALL_ENDED", "77")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import aiohttp
+from msgspec.structs import replace
 
 from tests.support.receivers import (
     HANG,
@@ -149,9 +150,12 @@ class ConsoleChannel(Channel):
 
 @asynccontextmanager
 async def channel(
-    name: str, timeout: timedelta = timedelta(seconds=8), tls: ssl.SSLContext | None = None
+    name: str,
+    timeout: timedelta = timedelta(seconds=8),
+    tls: ssl.SSLContext | None = None,
+    texts: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Channel]:
-    """The channel called `name`, with its server running; `tls`: behind that certificate."""
+    """The channel called `name`, with its server running; `tls`: behind that certificate; `texts`: its templates."""
     if name == "console":
         stream = io.StringIO()
         yield ConsoleChannel(ConsoleSender(ConsoleConfig(), stream), stream)
@@ -169,7 +173,7 @@ async def channel(
             server = _SERVERS[name]()
             await server.start(tls)
             try:
-                yield HttpChannel(_sender(name, server, session, executor, timeout), server)
+                yield HttpChannel(_sender(name, server, Parts(session, executor, timeout, texts or {})), server)
             finally:
                 await server.stop()
 
@@ -195,31 +199,37 @@ def mail_config(port: int) -> EmailConfig:
     )
 
 
-def _sender(
-    name: str, server: HttpReceiver, session: aiohttp.ClientSession, executor: ThreadPoolExecutor, timeout: timedelta
-) -> Sender:
+class Parts(NamedTuple):
+    session: aiohttp.ClientSession
+    executor: ThreadPoolExecutor
+    timeout: timedelta
+    texts: Mapping[str, Any]
+
+
+def _sender(name: str, server: HttpReceiver, parts: Parts) -> Sender:
+    session, executor, timeout, texts = parts
     url = Secret(server.url)
     sender: Sender
     match name:
         case "slack":
-            sender = SlackSender(SlackConfig(api_url=url), session, timeout)
+            sender = SlackSender(replace(SlackConfig(api_url=url), **texts), session, timeout)
         case "slack with a token":
             slack = SlackConfig(api_url=url, token=Secret(SLACK_TOKEN), channel="#ops")
-            sender = SlackSender(slack, session, timeout)
+            sender = SlackSender(replace(slack, **texts), session, timeout)
         case "discord":
-            sender = DiscordSender(DiscordConfig(webhook_url=url), session, timeout)
+            sender = DiscordSender(replace(DiscordConfig(webhook_url=url), **texts), session, timeout)
         case "webhook":
             client = HttpClient(basic_username="u", basic_password=Secret(SECRETS[1]))
             sender = WebhookSender(WebhookConfig(url=url, timeout=timeout, http=client), session)
         case "pagerduty":
             pagerduty = PagerDutyConfig(routing_key=Secret(ROUTING_KEY), url=server.url, timeout=timeout)
-            sender = PagerDutySender(pagerduty, session)
+            sender = PagerDutySender(replace(pagerduty, **texts), session)
         case "telegram":
             token = Secret(BOT_TOKEN)
             telegram = TelegramConfig(bot_token=token, chat_id=CHAT, api_url=server.base, timeout=timeout)
-            sender = TelegramSender(telegram, session)
+            sender = TelegramSender(replace(telegram, **texts), session)
         case "teams":
-            sender = MSTeamsSender(MSTeamsConfig(webhook_url=url, timeout=timeout), session)
+            sender = MSTeamsSender(replace(MSTeamsConfig(webhook_url=url, timeout=timeout), **texts), session)
         case _:
             schema = "jsons" if server.base.startswith("https") else "json"
             host = f"{schema}://user:{SECRETS[1]}@127.0.0.1:{server.port}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
+from typing import ClassVar
 
 import msgspec
 
@@ -195,6 +196,8 @@ class PagerDutyConfig(Config, frozen=True, kw_only=True):
 
 
 class TelegramConfig(Config, frozen=True, kw_only=True):
+    edits: ClassVar[bool] = True
+    """It can change a message that was sent (notify/channels.py)."""
     bot_token: Secret
     chat_id: str
     """A number, or @channelname."""

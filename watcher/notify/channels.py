@@ -14,7 +14,16 @@ from datetime import datetime, timedelta
 import msgspec
 
 from watcher.lib.fnv import fnv1a64
-from watcher.model.config import Integration
+from watcher.model.config import (
+    AppriseConfig,
+    ConsoleConfig,
+    DiscordConfig,
+    EmailConfig,
+    Integration,
+    MSTeamsConfig,
+    SlackConfig,
+    TelegramConfig,
+)
 from watcher.model.delivery import Delivered, GiveUp, Outcome, TryLater
 from watcher.model.state import Channel
 from watcher.notify.retry import FIRST_PAUSE, GIVE_UP_AFTER, LONGEST_PAUSE
@@ -39,27 +48,27 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """How many may come at once after a pause."""
 
 
-_UNKNOWN = Traits()
-_TRAITS = {
-    "SlackConfig": Traits(chat=True, every=timedelta(seconds=1), burst=5),
-    "DiscordConfig": Traits(chat=True, every=timedelta(seconds=2), burst=5),
-    "TelegramConfig": Traits(chat=True, every=timedelta(seconds=3), burst=5),
-    "MSTeamsConfig": Traits(chat=True, every=timedelta(milliseconds=250), burst=4),
-    "EmailConfig": Traits(chat=True),
-    "AppriseConfig": Traits(chat=True, every=timedelta(seconds=1), burst=5),
-    "ConsoleConfig": Traits(chat=True),
-    "WebhookConfig": Traits(),
-    "PagerdutyConfig": Traits(),
+_MACHINE = Traits()
+_TRAITS: dict[type[Integration], Traits] = {
+    SlackConfig: Traits(chat=True, every=timedelta(seconds=1), burst=5),
+    DiscordConfig: Traits(chat=True, every=timedelta(seconds=2), burst=5),
+    TelegramConfig: Traits(chat=True, every=timedelta(seconds=3), burst=5),
+    MSTeamsConfig: Traits(chat=True, every=timedelta(milliseconds=250), burst=4),
+    EmailConfig: Traits(chat=True),
+    AppriseConfig: Traits(chat=True, every=timedelta(seconds=1), burst=5),
+    ConsoleConfig: Traits(chat=True),
 }
 
 
 def traits(config: Integration) -> Traits:
-    return _TRAITS.get(type(config).__name__, _UNKNOWN)
+    return _TRAITS.get(type(config), _MACHINE)
 
 
 def edits(config: Integration) -> bool:
-    """Whether it can change a message that was sent."""
-    return bool(getattr(config, "edits", False))
+    """Whether it can change a message that was sent: Slack only with a token."""
+    if isinstance(config, SlackConfig):
+        return config.token is not None
+    return isinstance(config, DiscordConfig | TelegramConfig)
 
 
 def after_attempt(channel: Channel, outcome: Outcome, config: Integration, at: datetime) -> Channel:

@@ -14,7 +14,7 @@ from watcher.model.identity import AlertKey
 from watcher.model.observations import DeliveryDone, ResendAsked
 from watcher.model.state import Attempt, Group, MessageState, OutboxRow, Owed
 from watcher.notify.retry import DeadLetter, after_failure
-from watcher.pipeline import channels
+from watcher.pipeline import channels, sending
 from watcher.pipeline.core import Step
 from watcher.pipeline.settling import make_due
 
@@ -30,6 +30,9 @@ def done(step: Step, one: DeliveryDone) -> None:
             _finish(step, row, MessageState.DELIVERED, "")
             _arrived(step, row)
             _refer(step, row, reference)
+            group = step.draft.groups.get(row.group)
+            if group is not None:
+                sending.bring_up_to_date(step, group, row.integration)
         case TryLater() as failure:
             _later(step, row, failure)
         case GiveUp(reason=reason):

@@ -8,11 +8,13 @@ import msgspec
 
 from watcher.lib.fnv import fnv1a64
 from watcher.lib.gotext import go_quote
+from watcher.model.evidence import Evidence
 from watcher.model.identity import AlertKey
 from watcher.model.message import Notification, SendReason
 from watcher.model.observations import SendTestAsked
 from watcher.model.state import Alert, Decision, Group, MessageState, OutboxRow, Sent, Told, ToldKey
 from watcher.notify.bare import bare
+from watcher.notify.channels import edits
 from watcher.notify.decide import Plan
 from watcher.notify.facts import AlertFacts, Envelope
 from watcher.notify.growth import concerns_all
@@ -67,6 +69,29 @@ def send(step: Step, talk: Conversation, plan: Plan) -> Group:
     for key in (*plan.firing, *plan.ended):
         note(step, talk, key, ("send", reason.value, row.id))
     return _spoken(step, talk, plan)
+
+
+def bring_up_to_date(step: Step, group: Group, integration: str) -> None:
+    """Evidence came after its message: a channel that can edit shows it there. It never makes a message of its own."""
+    receiver = step.core.receivers.get(group.receiver)
+    config = dict(receiver.integrations).get(integration) if receiver is not None else None
+    talk = Conversation(group=group, integration=integration)
+    waits = any(row.integration == integration for row in step.draft.outbox.by("group", group.id))
+    if config is None or not edits(config) or not talk.reference or waits:
+        return
+    told = [row for row in step.draft.told.by("group", group.id) if row.key.integration == integration]
+    alerts = ((row, step.draft.alerts.get(row.key.alert)) for row in told)
+    shown = [(row, alert) for row, alert in alerts if alert is not None and alert.ends_at is None]
+    if not any(row.bare and _tells(alert.evidence) for row, alert in shown):
+        return
+    found = [facts(step, row.key.alert, row) for row, _ in shown]
+    _enqueue(step, talk, compose(step, talk, SendReason.UPDATED, found), ())
+    for row, alert in shown:
+        step.draft.told.put(row.key, msgspec.structs.replace(row, bare=alert.evidence is None and row.bare))
+
+
+def _tells(evidence: Evidence | None) -> bool:
+    return evidence is not None and bool(evidence.log or evidence.events or evidence.rollout)
 
 
 def test(step: Step, one: SendTestAsked) -> None:

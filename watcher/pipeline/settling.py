@@ -27,7 +27,7 @@ from watcher.model.signals import (
 )
 from watcher.model.state import Alert, AlertState, Decision, EndReason, Group, Member
 from watcher.notify.growth import concerns_all, grew
-from watcher.pipeline import workloads
+from watcher.pipeline import sending, workloads
 from watcher.pipeline.alerting import end_alert
 from watcher.pipeline.core import Step, subjects
 from watcher.pipeline.explaining import explain
@@ -199,7 +199,7 @@ def _request(step: Step, alert: Alert) -> EvidenceRequest | None:
 
 
 def evidence(step: Step, found: Evidence) -> None:
-    """What was asked for has come. It never causes a message of its own."""
+    """What was asked for has come. It causes no message of its own; where a channel can edit, the message gains it."""
     alert = step.draft.alerts.get(found.alert)
     if alert is None or alert.evidence_asked is None:
         return
@@ -207,6 +207,10 @@ def evidence(step: Step, found: Evidence) -> None:
         found, log=tuple(redact(line) for line in found.log), events=tuple(redact(line) for line in found.events)
     )
     step.draft.alerts.put(alert.key, msgspec.structs.replace(alert, evidence=clean))
+    groups = [group for name in alert.groups if (group := step.draft.groups.get(name)) is not None]
+    for group in groups:
+        for sent in group.sent:
+            sending.bring_up_to_date(step, group, sent.integration)
 
 
 def _route(step: Step, alert: Alert, news: bool, *, again: bool) -> None:

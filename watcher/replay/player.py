@@ -51,12 +51,15 @@ class Player:
         return answer
 
     def _step(self, inputs: list[Input], now: datetime) -> Iterator[Notification]:
-        """A message is new in the answer that enqueues it, also if the recording says there that it was delivered."""
-        known = set(self.view.outbox.rows)
+        """A message is new in the answer that decides it, also if the recording says there that it was delivered.
+
+        One that somebody had sent again is not: it was decided long before.
+        """
         answer = self.changes(inputs, now)
+        decided = {decision.message for decision in answer.decisions if decision.verdict == "send"}
         rows = [row for row in answer.outbox.values() if row is not None] + answer.finished
-        new = [row.notification for row in rows if row.id not in known]
-        yield from sorted(new, key=lambda n: (n.at, n.receiver, n.integration, n.group_key, n.id))
+        new = {row.id: row.notification for row in rows if row.id in decided}
+        yield from sorted(new.values(), key=lambda n: (n.at, n.receiver, n.integration, n.group_key, n.id))
 
 
 def play(core: Core, inputs: Iterable[Input], until: timedelta = timedelta()) -> Iterator[Notification]:

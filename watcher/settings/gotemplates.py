@@ -21,7 +21,9 @@ _TOKEN: Final = re.compile(
     r"\s*(?:(?P<text>\"(?:\\.|[^\"\\])*\"|`[^`]*`)|(?P<number>-?\d+(?:\.\d+)?(?![\w.]))"
     r"|(?P<field>\$?(?:\.[A-Za-z_]\w*)+|\$|\.(?![\w.]))|(?P<word>[A-Za-z_]\w*)|(?P<mark>[()|]))"
 )
-_KEYWORDS: Final = re.compile(r"(?:range|if|else|end|with|template|define|block|break|continue)\b|[.$(]")
+_KEYWORDS: Final = re.compile(
+    r"(?:range|if|else|end|with|template|define|block|break|continue)\b|[.$]|\(+\s*(?:[.$]|index\b|len\b)"
+)
 _CALLS: Final = re.compile(
     r"(?:len|eq|ne|lt|le|gt|ge|and|or|not|index|print|printf|println|title|toUpper|toLower|trimSpace|join|match"
     r"|reReplaceAll|safeHtml|safeUrl|stringSlice|urlquery|html|humanizeDuration|since|tz|date|toJson)\s+[.$(\"`\d]"

@@ -43,8 +43,6 @@ NOT_USED: Final = frozenset(("templates", "tracing", "event_recorder"))
 
 CONSOLE: Final = Receiver(name="default", integrations=(("console_configs[0]", ConsoleConfig()),))
 
-NOT_YET: Final[tuple[tuple[str, ...], ...]] = (("storm",),)
-
 
 def load(
     config: FilePath | str | None = None,
@@ -95,8 +93,6 @@ def _read(
     route = _route(file, receivers, own)
     own_inhibitions = read_inhibitions(file)
     rules = _rules(_places(file, overrides, own), patterns, file.directory, problems)
-    if not any(problem.is_error for problem in problems):
-        _not_in_force(file)
     return Settings(
         cluster=own.cluster,
         watch=own.watch,
@@ -136,13 +132,6 @@ def _unknown_keys(file: ConfigFile) -> None:
             file.warn((key,), f"{key} is not used: Watcher writes its own messages", key=True)
         elif key not in OWN_KEYS and key not in ALERTMANAGER_KEYS:
             file.unknown_key((key,), OWN_KEYS | ALERTMANAGER_KEYS)
-
-
-def _not_in_force(file: ConfigFile) -> None:
-    """Keys of the contract whose room is not built yet (docs/limits.md): whoever sets one is told."""
-    for path in NOT_YET:
-        if file.at(path) not in (None, "", False):
-            file.warn(path, f"{'.'.join(map(str, path))} is not in force yet: see docs/limits.md", key=True)
 
 
 def _route(file: ConfigFile, receivers: tuple[Receiver, ...], own: Own) -> Route:

@@ -6,16 +6,13 @@ that has no adapter here is an error that names the Apprise URL to write in its 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
 from watcher.deliver.appriseservice import complaint
-from watcher.deliver.templating import NAMES
 from watcher.lib.shapes import shape_problems
-from watcher.lib.templates import TemplateProblem, compile_template
 from watcher.lib.yamlpos import Path
 from watcher.model.config import (
     AppriseConfig,
@@ -48,7 +45,6 @@ from watcher.settings.services import ServiceReader
 _S = TypeVar("_S", bound=IntegrationShape)
 
 GLOBAL: Final[Path] = ("global",)
-_GO: Final = re.compile(r"\{\{-?\s*(?:template|range|if|else|end|with|define|len|\.|\$)")
 _URL: Final = "must be an http or https URL"
 
 APPRISE_URLS: Final = {
@@ -74,7 +70,7 @@ class ReceiverReader:
         self.file = file
         self.shared = shared
         self.clients = Clients(file)
-        self._services = ServiceReader(file, shared, self._template)
+        self._services = ServiceReader(file, shared)
         self._builders: dict[str, Callable[[Path], Integration | None]] = {
             "slack_configs": self._slack,
             "discord_configs": self._discord,
@@ -226,19 +222,6 @@ class ReceiverReader:
         if shape is None or url is None or client is None:
             return None
         return self._services.msteams(path, shape, url, client)
-
-    def _template(self, path: Path, text: str) -> str:
-        """`text` where it is a template of ours. One of Alertmanager's leaves Watcher's own words in its place."""
-        if _GO.search(text):
-            message = f"{path[-1]} is a Go template, which is not used: Watcher writes its own words there"
-            self.file.warn(path, message, key=True)
-            return ""
-        try:
-            compile_template(text, NAMES)
-        except TemplateProblem as problem:
-            self.file.error(path, f"the template cannot be used: {problem.message}")
-            return ""
-        return text
 
     def _console(self, path: Path) -> Integration | None:
         if self.file.at(path) is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import Final
 
 from watcher.lib.yamlpos import Path
@@ -13,11 +12,9 @@ from watcher.settings.addresses import is_http_url
 from watcher.settings.configfile import ConfigFile
 from watcher.settings.globals import GlobalShape
 from watcher.settings.integrations import MSTeamsShape, PagerDutyShape, TelegramShape
+from watcher.settings.texts import read_template
 
 GLOBAL: Final[Path] = ("global",)
-
-Read = Callable[[Path, str], str]
-"""The template at a path: itself, or nothing where it cannot be used."""
 
 _URL: Final = "must be an http or https URL"
 _SEVERITIES: Final = ("critical", "error", "warning", "info")
@@ -28,10 +25,9 @@ _TOKEN: Final = re.compile(r"[0-9]{3,20}:[A-Za-z0-9_-]{10,}")
 class ServiceReader:
     """Reads what the three have in common the same way. What is wrong is in the file's problems."""
 
-    def __init__(self, file: ConfigFile, shared: GlobalShape, template: Read) -> None:
+    def __init__(self, file: ConfigFile, shared: GlobalShape) -> None:
         self._file = file
         self._shared = shared
-        self._template = template
 
     def pagerduty(self, path: Path, shape: PagerDutyShape, key: Secret, client: HttpClient) -> PagerDutyConfig:
         if shape.severity and "{" not in shape.severity and shape.severity not in _SEVERITIES:
@@ -110,6 +106,9 @@ class ServiceReader:
             timeout=shape.timeout or MSTeamsConfig(webhook_url=url).timeout,
             http=client,
         )
+
+    def _template(self, path: Path, text: str) -> str:
+        return read_template(self._file, path, text)
 
     def _url(self, path: Path, key: str, own: str, shared_key: str, shared: str) -> str:
         where = (*path, key) if own else (*GLOBAL, shared_key)

@@ -27,14 +27,14 @@ def read_template(file: ConfigFile, path: Path, source: str) -> str:
     if not source:
         return ""
     key = str(next(step for step in reversed(path) if isinstance(step, str)))
-    if is_go_template(source):
-        file.warn(path, f"{key} {_advice(source)}")
-        return ""
     try:
         compile_template(source, NAMES)
     except TemplateProblem as problem:
-        position = position_within(file.document, path, max(problem.line, 1), 1)
-        file.problems.append(Problem(position=position, message=f"{key}: {problem.message}"))
+        if is_go_template(source):
+            file.warn(path, f"{key} {_advice(source)}")
+        else:
+            position = position_within(file.document, path, max(problem.line, 1), 1)
+            file.problems.append(Problem(position=position, message=f"{key}: {problem.message}"))
         return ""
     return source
 

@@ -5,25 +5,17 @@ Where a channel edits, an end goes into the first message; whatever is new is al
 
 from __future__ import annotations
 
-from datetime import timedelta
+import hashlib
+import re
+from typing import Any
 
-import msgspec
 import pytest
 
 from tests.support.channels import ALL, EDITING, HttpChannel, channel
-from tests.support.messages import before, crash_loop, ended, envelope, facts, growth, oom_kill, oom_signal
-from tests.support.receivers import Answering, DiscordReceiver, HttpReceiver
+from tests.support.hostile import HOSTILE
+from tests.support.messages import before, changed, crash_loop, ended, envelope, facts, growth, oom_kill, oom_signal
+from tests.support.receivers import Answering, DiscordReceiver, HttpReceiver, texts
 from tests.support.vendors import PagerDutyReceiver, SlackApiReceiver, TelegramReceiver
-from watcher.deliver.factory import make_sender
-from watcher.model.config import (
-    DiscordConfig,
-    Integration,
-    MSTeamsConfig,
-    PagerDutyConfig,
-    Secret,
-    SlackConfig,
-    TelegramConfig,
-)
 from watcher.model.delivery import Delivered, TryLater
 from watcher.model.message import Notification, SendReason
 from watcher.model.state import EndReason
@@ -33,9 +25,7 @@ from watcher.ports import Sender
 FIRST = render(envelope(), [oom_kill()])
 JOINING = render(envelope(SendReason.NEW_ALERTS), [before(oom_kill()), crash_loop()])
 GREW = render(envelope(SendReason.GREW), [before(oom_kill()), growth()])
-PARTLY = render(
-    envelope(SendReason.SOME_ENDED), [before(crash_loop()), ended(before(oom_kill()), EndReason.RECOVERED)]
-)
+PARTLY = render(envelope(SendReason.SOME_ENDED), [before(crash_loop()), ended(before(oom_kill()), EndReason.RECOVERED)])
 OVER = render(envelope(SendReason.ALL_ENDED), [ended(before(crash_loop()), EndReason.RECOVERED)])
 UPDATED = render(envelope(SendReason.UPDATED), [oom_kill()])
 
@@ -140,13 +130,123 @@ async def test_pagerduty_is_paged_once_and_the_incident_is_resolved_when_all_end
     assert {body["dedup_key"] for body in through.bodies} == {reference}
 
 
-TEMPLATED: dict[str, tuple[str, Integration]] = {
-    "slack": ("SlackReceiver", SlackConfig(api_url=Secret(""), title="{{ 1 / 0 }}", text="{{ title.nope.x }}")),
-    "discord": ("DiscordReceiver", DiscordConfig(webhook_url=Secret(""), message="{{ title.nope.x }}")),
-    "pagerduty": (
-        "PagerDutyReceiver",
-        PagerDutyConfig(routing_key=Secret("k" * 32), description="{{ title.nope.x }}", details=(("a", "{{ 1 / 0 }}"),)),
-    ),
-    "telegram": ("TelegramReceiver", TelegramConfig(bot_token=Secret("x"), chat_id="1", message="{{ title.nope.x }}")),
-    "teams": ("TeamsReceiver", MSTeamsConfig(webhook_url=Secret(""), title="{{ 1 / 0 }}", text="{{ title.nope.x }}")),
+BROKEN = "{{ alerts[0].labels.severity.nope.never }}"
+"""It compiles, and fails for every alert."""
+
+TEMPLATED: dict[str, dict[str, Any]] = {
+    "slack": {"title": BROKEN, "text": BROKEN},
+    "slack with a token": {"text": BROKEN},
+    "discord": {"message": BROKEN},
+    "pagerduty": {"description": BROKEN, "details": (("more", BROKEN),)},
+    "telegram": {"message": BROKEN},
+    "teams": {"title": BROKEN, "text": BROKEN},
 }
+
+
+@pytest.mark.parametrize("name", TEMPLATED)
+async def test_a_template_that_fails_gives_the_built_in_text_and_says_so(name: str) -> None:
+    async with channel(name, texts=TEMPLATED[name]) as through:
+        await tell(through.sender, FIRST, "")
+        seen = "\n".join(texts(through.bodies)) if isinstance(through, HttpChannel) else ""
+        assert through.refused == []
+    assert "OOM-killed" in seen
+    assert "512 Mi limit" in seen
+    assert re.search(r"The template of \S+ could not be used", seen.replace("\\", ""))
+
+
+HOSTILE_LABEL = changed(oom_kill(), labels={"severity": "critical", "team": HOSTILE, "alertname": "X"})
+GOOD = "team: {{ alerts[0].labels.team }}"
+WRITTEN: dict[str, dict[str, Any]] = {
+    "slack": {"text": GOOD},
+    "discord": {"message": GOOD},
+    "pagerduty": {"description": GOOD},
+    "telegram": {"message": f"<b>{GOOD}</b>"},
+    "telegram in MarkdownV2": {"message": f"*{GOOD}*", "parse_mode": "MarkdownV2"},
+    "telegram in plain text": {"message": GOOD, "parse_mode": ""},
+    "teams": {"text": f"**{GOOD}**"},
+}
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+async def test_what_a_template_takes_from_the_cluster_is_shown_as_text(case: str) -> None:
+    name = case.partition(" ")[0]
+    async with channel(name, texts=WRITTEN[case]) as through:
+        await tell(through.sender, render(envelope(), [HOSTILE_LABEL]), "")
+        assert through.refused == []
+        seen = through.visible()
+        assert "team: " in seen
+        assert "\x1b" not in seen
+        assert isinstance(through, HttpChannel)
+        raw = "\n".join(texts(through.bodies))
+    if name == "telegram":
+        assert not re.search(r"(?<!\w)@(?=\w)", raw)
+    if case == "telegram":
+        assert "<b>bold" not in raw
+    if case == "teams":
+        assert r"\[a\]\(http" in raw
+
+
+async def test_a_template_whose_markup_telegram_cannot_read_gives_the_built_in_text() -> None:
+    async with channel("telegram", texts={"message": "<b>{{ title }}"}) as through:
+        outcome = await through.sender.send(FIRST)
+        assert isinstance(outcome, Delivered)
+        assert through.refused == [
+            "Bad Request: can't parse entities: Can't find end tag corresponding to start tag \"b\""
+        ]
+        assert "512 Mi limit" in through.visible()
+        assert "gives markup that Telegram cannot read" in through.visible()
+
+
+@pytest.mark.parametrize("parse_mode", ["", "HTML", "Markdown"])
+async def test_telegram_reads_watchers_own_text_in_every_parse_mode(parse_mode: str) -> None:
+    async with channel("telegram", texts={"parse_mode": parse_mode, "message_thread_id": 7}) as through:
+        await tell(through.sender, FIRST, "")
+        assert isinstance(through, HttpChannel)
+        (body,) = through.bodies
+    assert body.get("parse_mode") == ("HTML" if parse_mode else None)
+    assert body["message_thread_id"] == 7
+    assert body["link_preview_options"] == {"is_disabled": True}
+
+
+async def test_telegram_never_edits_in_another_chat() -> None:
+    async with channel("telegram") as through:
+        await tell(through.sender, FIRST, "")
+        assert isinstance(through, HttpChannel)
+        await through.sender.send(OVER, "-100999:1")
+        assert [received.path.rpartition("/")[2] for received in through.server.received] == ["sendMessage"] * 2
+
+
+async def test_pagerduty_gets_what_its_configuration_says_and_the_rest_from_the_alerts() -> None:
+    configured = {
+        "severity": "{{ 'error' if status == 'firing' else 'info' }}",
+        "client_url": "https://watcher.example",
+        "details": (("team", "{{ receiver }}"), ("fixed", "yes")),
+        "links": (("https://wiki.example/{{ common_labels.alertname }}", "Wiki"), ("", "left out")),
+        "images": (("https://i.example/x.png", "", ""), ("", "left out", "")),
+        "class_name": "outage",
+    }
+    async with channel("pagerduty", texts=configured) as through:
+        await tell(through.sender, FIRST, "")
+        assert isinstance(through, HttpChannel)
+        (event,) = through.bodies
+    assert event["event_action"] == "trigger"
+    assert event["client"] == "Watcher"
+    assert event["links"] == [{"href": "https://wiki.example/ContainerOOMKilled", "text": "Wiki"}]
+    assert event["images"] == [{"src": "https://i.example/x.png"}]
+    payload = event["payload"]
+    expected = {
+        "source": "prod-eu/shop/api",
+        "severity": "error",
+        "class": "outage",
+        "group": "shop",
+        "component": "api",
+    }
+    assert {key: payload[key] for key in expected} == expected
+    assert payload["custom_details"].items() >= {"team": "team", "fixed": "yes", "num_firing": "1"}.items()
+
+
+async def test_the_dedup_key_is_alertmanagers_so_that_open_incidents_are_resolved_after_a_move() -> None:
+    async with channel("pagerduty") as through:
+        await tell(through.sender, FIRST, "")
+        assert isinstance(through, HttpChannel)
+        assert through.bodies[0]["dedup_key"] == hashlib.sha256(FIRST.group_key.encode()).hexdigest()

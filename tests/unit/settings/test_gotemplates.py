@@ -103,6 +103,7 @@ def test_what_has_no_simple_counterpart_is_not_guessed_at(go: str) -> None:
         "{% for alert in alerts %}{{ alert.labels.x }}{% endfor %}",
         "{{ 'a' if firing else 'b' }}",
         "{{ title }}",
+        "{{ (firing | length) + 1 }}",
     ],
 )
 def test_jinja_is_not_taken_for_go(text: str) -> None:

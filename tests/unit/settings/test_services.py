@@ -128,7 +128,7 @@ def test_what_an_integration_leaves_out_comes_from_global(home: Home) -> None:
         ),
         pytest.param(
             "pagerduty_configs: [{routing_key: S3CRET, description: '{{ titel }}'}]",
-            "3:58: the template cannot be used",
+            "3:59: description: ",
             id="a name that does not exist in a template",
         ),
         pytest.param(
@@ -178,4 +178,4 @@ def test_a_go_template_gives_a_warning_and_leaves_our_own_words(home: Home) -> N
     settings = home.load(text)
     assert settings.receivers[0].integrations[0][1] == PagerDutyConfig(routing_key=Secret(KEY))
     (warning,) = [str(problem) for problem in settings.warnings if "description" in str(problem)]
-    assert "config.yaml:5:5: warning: description" in warning
+    assert "config.yaml:5:18: warning: description is a Go template" in warning
