@@ -1,161 +1,377 @@
-"""What `kill -9` loses: the service is killed at random instants while 50 alerts begin and end.
+"""What `kill -9` loses: the service is killed at random instants while five receivers fail at random.
 
     python -m benchmarks.kills [KILLS]
 
-A real service (its own process, SQLite, real HTTP) against the emulated cluster and a local webhook server. After the
-last kill everything that was due must have arrived; a message may be repeated, at most once per kill. Exit code 1
-where one was lost. `tests/e2e/test_kills.py` runs the short form.
+A real service (its own process, SQLite, real HTTP) against the emulated cluster and five local receivers
+(`benchmarks/moody.py`). Workloads break and heal steadily, one step at a time: each waits until Watcher's store has
+taken notice of the step before. So what is due is known: every receiver is to hear of every alert that it fires and
+that it ended. A later alert of the same workload may take the place of one that still waited for its receiver; those
+are counted apart. `tests/e2e/test_kills.py` runs the short form.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
+import sqlite3
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from aiohttp import web
 
+from benchmarks.moody import PATIENCE, Heard, Receiver
 from watcher.demo import DemoCluster
 from watcher.demo.pods import Container, make, waiting
 
-ALERTS = 50
-ANSWERS_AFTER = 0.2
-"""Seconds between taking a message and answering: a kill in between must repeat it, and nothing else."""
+RECEIVERS = 5
+IN_A_GROUP = 3
+"""Workloads of a namespace: they are told together."""
+RECORDED_WITHIN = 2.0
+"""Seconds after an answer in which a kill may come before its record, on a slow machine."""
 RULES = """\
 groups:
   - name: images
     rules:
       - {alert: Pulling, signal: ImagePullFailing, labels: {severity: warning}}
+      - {alert: WatcherCannotDeliver, signal: DeliveryFailing, labels: {severity: critical}}
 """
 
 
-class Outcome(msgspec.Struct):
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    kills: int
+    workloads: int
+    cycles: int
+    """How often each workload breaks and heals."""
+    longest_life: float
+    """Seconds from a start to its kill, at most."""
+    longest_down: float
+    """Of a receiver, in seconds."""
+    drain_within: float = 240.0
+    seed: int = 0
+
+
+LONG = Plan(kills=100, workloads=25, cycles=4, longest_life=4.0, longest_down=25.0)
+SHORT = Plan(kills=20, workloads=10, cycles=1, longest_life=2.4, longest_down=5.0, drain_within=60.0)
+
+
+class Outcome(msgspec.Struct, kw_only=True):
     kills: int
     due: int
+    """For each receiver and each alert: that it fires, and that it ended."""
     lost: int
+    gave_way: int
+    """Of a workload's alert that a later one of the same workload took the place of, before the receiver was back."""
+    messages: int
+    """Heard, of alerts; those about receivers that do not deliver are `troubles`."""
+    troubles: int
+    refused: int
     repeated: int
+    """Messages heard again because of a kill."""
+    most_repeats: int
+    """Of one message, because of one kill."""
+    own_fault: int
+    """Messages heard again because the receiver cut its own answer, or let Watcher wait for too long."""
+    unexplained: int
+    """Messages heard twice without either."""
+    told_again: int
+    """Ends heard in two different messages, without either."""
     out_of_order: int
-    """Workloads whose last message was not their end."""
+    owed: int
+    """Messages and told alerts that are left in the store at the end."""
+    seconds: float
+
+    @property
+    def good(self) -> bool:
+        wrong = (self.lost, self.unexplained, self.told_again, self.out_of_order, self.owed)
+        return not any(wrong) and self.most_repeats <= 1 and self.messages > 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kills} kills, {self.due} pieces of news due at {RECEIVERS} receivers: {self.lost} lost, "
+            f"{self.gave_way} gave way to later ones of the same workload; "
+            f"{self.messages} messages heard, {self.refused} refused; "
+            f"{self.repeated} repeated by kills (at most {self.most_repeats} of a message and a kill), "
+            f"{self.own_fault} by receivers that cut their answer, {self.unexplained} otherwise; "
+            f"{self.told_again} ends told again; {self.out_of_order} out of order; {self.owed} owed at the end; "
+            f"{self.troubles} messages about receivers; {self.seconds:.0f} s"
+        )
 
 
-class Hook:
-    """A webhook receiver that remembers what it was told, per workload."""
+class Truth:
+    """What Watcher has decided, as its store shows it: when each alert of a workload began, and whether it is over."""
 
-    def __init__(self) -> None:
-        self.told: dict[str, list[str]] = {}
-        self.ids: Counter[str] = Counter()
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.began: dict[str, list[datetime]] = {}
+        self.fires: dict[str, bool] = {}
+        self._last = 0
 
-    async def take(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        self.ids[request.headers["Idempotency-Key"]] += 1
-        self.told.setdefault(body["groupLabels"]["workload"], []).append(body["status"])
-        await asyncio.sleep(ANSWERS_AFTER)
-        return web.Response()
+    def look(self) -> None:
+        found = self._ask(
+            'SELECT id, alert, "before", "after", at FROM transitions WHERE subject = \'\' AND id > ? ORDER BY id',
+            self._last,
+        )
+        for number, alert, before, after, at in found:
+            self._last = number
+            if '"Pulling"' not in alert:
+                continue
+            workload = next(text for text in msgspec.json.decode(alert, type=list[str]) if text.startswith("w"))
+            self.fires[workload] = after == "firing"
+            if after == "firing" and before != "ended":
+                self.began.setdefault(workload, []).append(datetime.fromisoformat(at).replace(tzinfo=UTC))
 
-    def heard(self, status: str) -> int:
-        return sum(status in said for said in self.told.values())
+    def owed(self) -> int:
+        (row,) = self._ask(
+            "SELECT (SELECT count(*) FROM outbox WHERE state = 'queued') + (SELECT count(*) FROM told)"
+            " + (SELECT count(*) FROM groups)"
+        )
+        return int(row[0])
+
+    def _ask(self, query: str, *values: int) -> list[Any]:
+        """Nothing while there is no store yet, or no table in it."""
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=5)) as connection:
+                return connection.execute(query, values).fetchall()
+        except sqlite3.OperationalError:
+            return []
 
 
-async def run(kills: int, seed: int = 0) -> Outcome:
-    hook, rng = Hook(), random.Random(seed)
-    application = web.Application()
-    application.router.add_post("/", hook.take)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            async with DemoCluster() as demo:
-                config = _configure(Path(folder), f"http://127.0.0.1:{runner.addresses[0][1]}/")
-                await _kill_often(demo, config, hook, rng, kills)
-    finally:
-        await runner.cleanup()
+class Service:
+    """One process of Watcher."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    @classmethod
+    async def begun(cls, folder: Path, kubeconfig: Path) -> Service:
+        log = folder / "service.log"
+        with log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "watcher", "run", "--config", str(folder / "config.yaml"), "--data", str(folder),
+                "--listen", "127.0.0.1:0", stdout=output, stderr=output,
+                env={**os.environ, "KUBECONFIG": str(kubeconfig)},
+            )  # fmt: skip
+        return cls(process, log)
+
+    def check(self) -> None:
+        """It must not have ended by itself."""
+        if self._process.returncode is not None:
+            raise RuntimeError(self._log.read_text()[-3000:])
+
+    async def end(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+        await self._process.wait()
+
+
+class Run:
+    def __init__(self, plan: Plan, folder: Path, demo: DemoCluster, receivers: Sequence[Receiver]) -> None:
+        self.plan = plan
+        self.receivers = receivers
+        self.kills: list[float] = []
+        self.steps = 0
+        """Of workloads, that Watcher has noticed."""
+        self.truth = Truth(folder / "watcher.db")
+        self._folder = folder
+        self._demo = demo
+        self._rng = random.Random(plan.seed)
+        self._kubeconfig = demo.kubeconfig(folder / "kubeconfig")
+
+    async def play(self) -> None:
+        for number in range(self.plan.workloads):
+            self._put(number, broken=False)
+        lives = [asyncio.create_task(self._live(number)) for number in range(self.plan.workloads)]
+        looks = asyncio.create_task(self._look())
+        try:
+            await self._kill_often()
+            await self._drain(lives)
+        finally:
+            for task in (looks, *lives):
+                task.cancel()
+            await asyncio.gather(looks, *lives, return_exceptions=True)
+        self.truth.look()
+
+    async def _kill_often(self) -> None:
+        for _ in range(self.plan.kills):
+            service = await Service.begun(self._folder, self._kubeconfig)
+            await asyncio.sleep(self._rng.uniform(0.3, self.plan.longest_life))
+            service.check()
+            self.kills.append(asyncio.get_running_loop().time())
+            await service.end(signal.SIGKILL)
+
+    async def _drain(self, lives: Sequence[asyncio.Task[None]]) -> None:
+        """The receivers are well from now on: what is owed arrives."""
+        for receiver in self.receivers:
+            receiver.calm = True
+        service = await Service.begun(self._folder, self._kubeconfig)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.plan.drain_within):
+                await asyncio.gather(*lives)
+                while self.truth.owed():
+                    service.check()
+                    await asyncio.sleep(0.3)
+        await service.end(signal.SIGTERM)
+
+    async def _live(self, number: int) -> None:
+        """One workload: it breaks and heals, again and again."""
+        lull = self.plan.kills * self.plan.longest_life / 2 / self.plan.cycles / 2
+        for _ in range(self.plan.cycles):
+            for broken in (True, False):
+                await asyncio.sleep(self._rng.uniform(0.2, 1.4) * lull)
+                self._put(number, broken=broken)
+                while self.truth.fires.get(f"w{number}", False) is not broken:
+                    await asyncio.sleep(0.1)
+                self.steps += 1
+
+    async def _look(self) -> None:
+        while True:
+            self.truth.look()
+            await asyncio.sleep(0.2)
+
+    def _put(self, number: int, *, broken: bool) -> None:
+        state = waiting("ErrImagePull", f'failed to resolve reference "w{number}:9": not found') if broken else {}
+        container = Container(name="app", state=state)
+        pod = make(
+            f"team{number // IN_A_GROUP}", f"w{number}-0", owner=f"StatefulSet/w{number}", containers=(container,)
+        )
+        self._demo.cluster.put(pod)
+
+
+class Book:
+    """What one receiver heard, judged."""
+
+    def __init__(self, receiver: Receiver, kills: Sequence[float]) -> None:
+        self.by_kill: Counter[tuple[str, float]] = Counter()
+        """(message, kill) -> how often it was heard again."""
+        self.own_fault = self.unexplained = self.told_again = self.out_of_order = 0
+        self._kills = kills
+        self._said: dict[str, list[tuple[datetime, bool]]] = {}
+        self._before: dict[str, Heard] = {}
+        self._ends: dict[tuple[str, datetime], Heard] = {}
+        for heard in receiver.heard:
+            self._take(heard)
+
+    def fate(self, workload: str, began: datetime, ended: bool) -> str:
+        said = self._said.get(workload, ())
+        if any(one == began and (over or not ended) for one, over in said):
+            return "heard"
+        return "gave way" if any(one > began for one, _ in said) else "lost"
+
+    def _take(self, heard: Heard) -> None:
+        before = self._before.get(heard.key)
+        if before is not None:
+            self.unexplained += not self._explained(before)
+        told = {
+            earlier.key: earlier
+            for piece in heard.pieces
+            if piece.ended
+            and (earlier := self._ends.get((piece.alert, piece.began))) is not None
+            and earlier.key != heard.key
+        }
+        self.told_again += sum(not self._explained(earlier) for earlier in told.values())
+        self._before[heard.key] = heard
+        for piece in heard.pieces:
+            said = self._said.setdefault(piece.alert, [])
+            self.out_of_order += bool(said) and said[-1] > (piece.began, piece.ended)
+            said.append((piece.began, piece.ended))
+            if piece.ended:
+                self._ends[piece.alert, piece.began] = heard
+
+    def _explained(self, heard: Heard) -> bool:
+        """Whether Watcher may send again what was taken: it was killed, or not answered, before it could record it."""
+        if heard.own_trouble or heard.answered is None:
+            self.own_fault += 1
+            return True
+        until = heard.answered + RECORDED_WITHIN
+        kill = next((time for time in self._kills if heard.at <= time <= until), None)
+        if kill is not None:
+            self.by_kill[heard.key, kill] += 1
+        return kill is not None
+
+
+def judged(run: Run, seconds: float) -> Outcome:
+    books = [Book(receiver, run.kills) for receiver in run.receivers]
+    due = [(name, began, ended) for name, all in run.truth.began.items() for began in all for ended in (False, True)]
+    fates = Counter(book.fate(*news) for book in books for news in due)
+    never = run.plan.workloads * run.plan.cycles * 2 - run.steps
     return Outcome(
-        kills=kills,
-        due=2 * ALERTS,
-        lost=2 * ALERTS - hook.heard("firing") - hook.heard("resolved"),
-        repeated=sum(count - 1 for count in hook.ids.values()),
-        out_of_order=sum(said[-1] != "resolved" for said in hook.told.values()),
+        kills=len(run.kills),
+        due=sum(fates.values()) + never * len(books),
+        lost=fates["lost"] + never * len(books),
+        gave_way=fates["gave way"],
+        messages=sum(bool(one.pieces) for receiver in run.receivers for one in receiver.heard),
+        troubles=sum(not one.pieces for receiver in run.receivers for one in receiver.heard),
+        refused=sum(receiver.refused for receiver in run.receivers),
+        repeated=sum(sum(book.by_kill.values()) for book in books),
+        most_repeats=max((count for book in books for count in book.by_kill.values()), default=0),
+        own_fault=sum(book.own_fault for book in books),
+        unexplained=sum(book.unexplained for book in books),
+        told_again=sum(book.told_again for book in books),
+        out_of_order=sum(book.out_of_order for book in books),
+        owed=run.truth.owed(),
+        seconds=seconds,
     )
 
 
-def _configure(folder: Path, url: str) -> Path:
+async def run(plan: Plan) -> Outcome:
+    now = asyncio.get_running_loop().time
+    begun = now()
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        receivers = [
+            await stack.enter_async_context(
+                Receiver(number, random.Random(plan.seed * 100 + number), plan.longest_down).running()
+            )
+            for number in range(RECEIVERS)
+        ]
+        _configure(folder, receivers)
+        one = Run(plan, folder, await stack.enter_async_context(DemoCluster()), receivers)
+        await one.play()
+        return judged(one, now() - begun)
+
+
+def _configure(folder: Path, receivers: Sequence[Receiver]) -> None:
     (folder / "rules.yaml").write_text(RULES)
-    config = folder / "config.yaml"
-    config.write_text(
+    routes = "".join(f"    - {{receiver: {one.name}, continue: true}}\n" for one in receivers)
+    named = "".join(
+        f"""\
+  - name: {one.name}
+    webhook_configs: [{{url: "http://127.0.0.1:{one.port}/", timeout: {PATIENCE:g}s}}]
+"""
+        for one in receivers
+    )
+    (folder / "config.yaml").write_text(
         f"""\
 rules: [{folder}/rules.yaml]
 first_start: alert
-route: {{receiver: hook, group_by: [workload], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}
-receivers:
-  - name: hook
-    webhook_configs: [{{url: "{url}"}}]
-"""
+route:
+  receiver: {receivers[0].name}
+  group_by: [namespace]
+  group_wait: 1s
+  group_interval: 1s
+  repeat_interval: 1h
+  routes:
+{routes}receivers:
+{named}"""
     )
-    return config
-
-
-async def _kill_often(demo: DemoCluster, config: Path, hook: Hook, rng: random.Random, kills: int) -> None:
-    """One half of the kills while the alerts begin, the other while they end; then the service may finish."""
-    kubeconfig = demo.kubeconfig(config.parent / "kubeconfig")
-    halves = (("pulling", kills - kills // 2), ("running", kills // 2))
-    for state, times in halves:
-        changing = asyncio.create_task(_change(demo, state, seconds=max(1.0, times * 1.2)))
-        for _ in range(times):
-            service = await _start(config, kubeconfig)
-            await asyncio.sleep(rng.uniform(0.0, 1.6))
-            if service.returncode is not None:
-                raise RuntimeError((config.parent / "service.log").read_text()[-2000:])
-            os.kill(service.pid, signal.SIGKILL)
-            await service.wait()
-        await changing
-        service = await _start(config, kubeconfig)
-        await _until(hook, "firing" if state == "pulling" else "resolved")
-        service.send_signal(signal.SIGTERM)
-        await service.wait()
-
-
-async def _start(config: Path, kubeconfig: Path) -> asyncio.subprocess.Process:
-    """A service that answers on its port, or at least has had two seconds to."""
-    with (config.parent / "service.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "watcher", "run", "--config", str(config), "--data", str(config.parent),
-            "--listen", "127.0.0.1:0", stdout=log, stderr=log, env={**os.environ, "KUBECONFIG": str(kubeconfig)},
-        )  # fmt: skip
-    started = (config.parent / "watcher.db").exists()
-    await asyncio.sleep(0.9 if started else 1.5)
-    return process
-
-
-async def _change(demo: DemoCluster, state: str, seconds: float) -> None:
-    """Break, or heal, one workload after the other."""
-    for number in range(ALERTS):
-        broken = waiting("ErrImagePull", f'failed to resolve reference "w{number}:9": not found')
-        container = Container(name="app", state=broken if state == "pulling" else {})
-        demo.cluster.put(make("shop", f"w{number}-0", owner=f"StatefulSet/w{number}", containers=(container,)))
-        await asyncio.sleep(seconds / ALERTS)
-
-
-async def _until(hook: Hook, status: str, within: float = 60.0) -> None:
-    for _ in range(int(within / 0.1)):
-        if hook.heard(status) == ALERTS:
-            return
-        await asyncio.sleep(0.1)
 
 
 def main() -> int:
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    outcome = asyncio.run(run(kills))
-    print(f"{outcome.kills} kills, {outcome.due} notifications due: {outcome.lost} lost,", end=" ")
-    print(f"{outcome.repeated} repeated, {outcome.out_of_order} out of order")
-    return 1 if outcome.lost or outcome.out_of_order or outcome.repeated > outcome.kills else 0
+    plan = LONG
+    if len(sys.argv) > 1:
+        plan = msgspec.structs.replace(plan, kills=int(sys.argv[1]))
+    outcome = asyncio.run(run(plan))
+    print(outcome)
+    return 0 if outcome.good else 1
 
 
 if __name__ == "__main__":

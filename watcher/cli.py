@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from watcher import __version__
+from watcher import __version__, client
 from watcher.lib.durations import DurationError, parse_duration
 from watcher.model.config import FirstStart
 from watcher.ports import StoreError
@@ -45,6 +45,10 @@ RulesOption = Annotated[
     list[str] | None, typer.Option("--rules", help="Rule files instead of the configuration's; may hold wildcards.")
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="For people, or as JSON.")]
+UrlOption = Annotated[
+    str, typer.Option("--url", help=f"The running service; also WATCHER_URL. By default {client.DEFAULT_URL}.")
+]
+TokenOption = Annotated[str, typer.Option("--token-file", help="The file with its token; also WATCHER_TOKEN_FILE.")]
 
 
 def main() -> None:
@@ -55,7 +59,7 @@ def main() -> None:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         sys.exit(1)
-    except (StoreError, SourceError, RecordingError, OSError, ValueError) as error:
+    except (StoreError, SourceError, RecordingError, client.ClientError, OSError, ValueError) as error:
         print(f"watcher: {error}", file=sys.stderr)
         sys.exit(1)
 
@@ -196,6 +200,67 @@ def _duration(text: str) -> timedelta:
         return parse_duration(text)
     except DurationError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+deliveries_app = typer.Typer(help="The outbox: what waits, what was delivered, dead letters.", add_completion=False)
+app.add_typer(deliveries_app, name="deliveries")
+
+
+def _service(url: str, token_file: str) -> client.Client:
+    try:
+        return client.Client(url or environment.url(), token_file or environment.token_file())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--url") from error
+
+
+@deliveries_app.callback(invoke_without_command=True)
+def deliveries(
+    context: typer.Context,
+    dead: Annotated[bool, typer.Option("--dead", help="Only dead letters.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The newest so many.")] = 100,
+    url: UrlOption = "",
+    token_file: TokenOption = "",
+    format: FormatOption = Format.text,
+) -> None:
+    """The newest messages of the running service, with what became of them."""
+    if context.invoked_subcommand is not None:
+        context.obj = (url, token_file, format)
+        return
+    found = client.deliveries(_service(url, token_file), dead=dead, limit=limit)
+    lines = [client.as_json(found)] if format is Format.json else client.deliveries_text(found, dead=dead)
+    for line in lines:
+        print(line)
+
+
+@deliveries_app.command()
+def resend(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(help="As `watcher deliveries --dead` shows it.")],
+    url: UrlOption = "",
+    token_file: TokenOption = "",
+    format: FormatOption = Format.text,
+) -> None:
+    """Send a dead letter again."""
+    outer_url, outer_token, outer_format = context.obj
+    answer = client.resend(_service(url or outer_url, token_file or outer_token), id)
+    if Format.json in (format, outer_format):
+        print(client.as_json(answer))
+    else:
+        print(f"{answer['id']} waits again for {answer['receiver']}/{answer['integration']}")
+
+
+@app.command("send-test")
+def send_test(
+    receiver: Annotated[str, typer.Argument(help="Its name in the configuration.")],
+    url: UrlOption = "",
+    token_file: TokenOption = "",
+    format: FormatOption = Format.text,
+) -> None:
+    """Have the running service send one marked message to each integration of a receiver; 1 if one did not get it."""
+    answer = client.send_test(_service(url, token_file), receiver)
+    for line in [client.as_json(answer)] if format is Format.json else client.test_text(answer):
+        print(line)
+    raise typer.Exit(0 if client.all_delivered(answer) else 1)
 
 
 @app.command()

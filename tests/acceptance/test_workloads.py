@@ -74,6 +74,29 @@ def test_61_ten_minutes_of_readiness_end_it() -> None:
     assert heard[2][0] >= 1600
 
 
+def test_a_workload_that_is_up_again_before_anybody_was_told_is_no_news() -> None:
+    """Down from 121 s on, ready from 200 s on, and the group speaks at 311 s."""
+    story = whole().at(0).lists().at(1).sees(looping("web-1"))
+    story.until(200)
+    story.at(200).sees(healed("web-1", at=190))
+    story.until(2 * HOUR)
+    assert [said[1:] for said in story.heard] == [
+        ("FIRST", "ContainerCrashLooping"),
+        ("ALL_ENDED", "-ContainerCrashLooping:recovered"),
+    ]
+    assert "a pod is ready again, and nobody was told that none was; told if that does not last" in story.held(
+        "WorkloadDown"
+    )
+
+
+def test_a_workload_that_is_down_again_within_its_hold_is_told() -> None:
+    story = whole().at(0).lists().at(1).sees(looping("web-1"))
+    story.until(200)
+    story.at(200).sees(healed("web-1", at=190)).at(320).sees(looping("web-1", at=319, restarts=8))
+    story.until(1000)
+    assert [said[1:] for said in story.heard] == [("FIRST", "ContainerCrashLooping"), ("NEW_ALERTS", "WorkloadDown")]
+
+
 def test_a_failure_that_is_not_told_of_takes_no_workload_down() -> None:
     """Info is nobody's business, and what is pending has not failed yet."""
     gone = pod("web-1", status(waiting="ContainerCreating"), phase="Pending", created=0)

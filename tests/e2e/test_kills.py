@@ -1,11 +1,11 @@
-"""`kill -9` at any instant: what was decided is delivered after the restart, at most one message repeated per kill."""
+"""`kill -9` at any instant, and receivers that fail: what was decided is delivered, at most repeated once per kill."""
 
 from __future__ import annotations
 
-from benchmarks.kills import run
+from benchmarks.kills import SHORT, run
 
 
 async def test_twenty_kills_lose_nothing() -> None:
-    outcome = await run(20)
-    assert (outcome.lost, outcome.out_of_order) == (0, 0)
-    assert outcome.repeated <= outcome.kills
+    outcome = await run(SHORT)
+    print(outcome)
+    assert outcome.good, outcome

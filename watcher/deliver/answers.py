@@ -51,7 +51,7 @@ def outcome_of(answer: Answer, secrets: Iterable[str] = ()) -> Outcome:
     if status in (408, 425, 429) or status >= 500:
         return TryLater(reason=reason, after=pause_of(answer))
     if 300 <= status < 400:
-        return GiveUp(reason=f"{reason}; redirects are not followed, configure the final address")
+        return GiveUp(reason=f"{reason}; it redirects, configure the final address")
     return GiveUp(reason=reason)
 
 
@@ -96,7 +96,7 @@ def _reason(answer: Answer, secrets: Iterable[str]) -> str:
 def _number(text: Any) -> float | None:
     try:
         number = float(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     # A pause may not be infinite or "nan", which float() also reads.
     return min(number, LONGEST_PAUSE.total_seconds()) if number == number else None  # noqa: PLR0124
@@ -106,7 +106,7 @@ def _until(header: str, date: str) -> float | None:
     """Seconds from the answer's own Date to the time in its Retry-After: both are of one clock, the receiver's."""
     try:
         then, now = parsedate_to_datetime(header), parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return _seconds(now, then)
 

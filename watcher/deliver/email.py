@@ -151,7 +151,7 @@ def payload(
     _identify(mail, thread or thread_of(notification, "", _domain(config), daily=False))
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Mailer"] = USER_AGENT
-    mail["X-Watcher-Receiver"] = notification.receiver
+    mail["X-Watcher-Receiver"] = " ".join(notification.receiver.split())
     mail["X-Watcher-Status"] = notification.status
     mail["X-Watcher-Severity"] = notification.message.heading.mark.value
     mail["X-Watcher-Reason"] = notification.reason.value

@@ -38,6 +38,8 @@ from watcher.notify.changes import EDITS, standing
 
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
 """Without the charset the Web API warns: https://docs.slack.dev/apis/web-api/#post-bodies."""
+LONGEST: Final = timedelta(seconds=25)
+"""Of one request: a message may take two, and the outbox lends it for a minute."""
 _ONLY_NEW: Final = ("channel", "username", "icon_emoji", "icon_url", "unfurl_links", "unfurl_media")
 """What an edit cannot change."""
 
@@ -46,7 +48,7 @@ class SlackSender:
     def __init__(self, config: SlackConfig, session: aiohttp.ClientSession, timeout: timedelta | None = None) -> None:
         self._config = config
         self._session = session
-        self._timeout = timeout or config.timeout
+        self._timeout = min(timeout or config.timeout, LONGEST)
         self._client = Client(config.http)
         self._texts = slack_blocks.texts_of(config)
         token = (config.token.value,) if config.token is not None else ()
@@ -83,7 +85,9 @@ class SlackSender:
     async def _edit(self, notification: Notification, there: Place) -> Outcome:
         whole = self._payload(notification, standing(notification))
         edited = {key: value for key, value in whole.items() if key not in _ONLY_NEW}
-        edited = {"attachments": [], **edited, "channel": there.channel, "ts": there.ts}
+        # Without `parse` an edit makes links and mentions of plain text, unlike a new message; without `attachments`
+        # the old ones stay: https://docs.slack.dev/reference/methods/chat.update.
+        edited = {"attachments": [], **edited, "parse": "none", "channel": there.channel, "ts": there.ts}
         answer = await self._call(UPDATE, edited)
         if not isinstance(answer, Answer):
             return answer

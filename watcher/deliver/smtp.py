@@ -42,6 +42,7 @@ _TLS_PORT: Final = 465
 _GOODBYE: Final = 1.0
 """Seconds for the answer to QUIT, which changes nothing."""
 _UNKNOWN_MECHANISM: Final = 504
+_SILENT: Final = "no answer from the mail server in time"
 
 
 class Courier:
@@ -104,7 +105,7 @@ def outcome_of_trouble(error: Exception, smarthost: str) -> TryLater | GiveUp:
         case smtplib.SMTPException():
             return _objection(error)
         case TimeoutError():
-            return TryLater(reason="no answer from the mail server in time")
+            return TryLater(reason=_SILENT)
         case ssl.SSLError():
             why = f": {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else ""
             return TryLater(reason=f"no trusted TLS connection to the mail server{why}")
@@ -128,6 +129,8 @@ def _objection(error: smtplib.SMTPException) -> TryLater | GiveUp:
             words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
             reason = f"SMTP {error.smtp_code}: {words}"
             return GiveUp(reason=reason) if 500 <= error.smtp_code < 600 else TryLater(reason=reason)
+        case smtplib.SMTPServerDisconnected() if isinstance(error.__context__, TimeoutError):
+            return TryLater(reason=_SILENT)
         case smtplib.SMTPNotSupportedError():
             return GiveUp(reason=f"the mail server cannot do what is asked: {error}")
         case _:

@@ -27,7 +27,7 @@ import aiohttp
 import msgspec
 
 from watcher.deliver.answers import LONGEST_PAUSE, Answer, outcome_of
-from watcher.deliver.fitting import Limits, lay_out, shown, within
+from watcher.deliver.fitting import Limits, lay_out, shown, units, within
 from watcher.deliver.http import Client, post
 from watcher.deliver.templating import Texts, Writing
 from watcher.lib.text import cut, fit
@@ -153,8 +153,12 @@ def said(answer: Answer) -> _Said:
 def payload(notification: Notification, config: TelegramConfig, texts: Writing, message: Message) -> dict[str, Any]:
     """`message` is the notification's, or all of it as it stands."""
     mode = config.parse_mode
-    text = texts.text("message", TEXT, _ESCAPES[mode])
-    if not 0 < len(text) <= TEXT:
+    text = texts.text("message", 2 * TEXT, _ESCAPES[mode])
+    if units(text) > TEXT and mode:
+        # Not cut: that could tear the markup.
+        texts.problems.append("The template of message gives more than Telegram takes.")
+        text = ""
+    if not text:
         text = _html(message, texts.problems) if mode else _plain(message, texts.problems)
         mode = "HTML" if mode else ""
     wanted: dict[str, Any] = {
@@ -164,7 +168,7 @@ def payload(notification: Notification, config: TelegramConfig, texts: Writing, 
     }
     return {
         "chat_id": int(config.chat_id) if config.chat_id.lstrip("-").isdecimal() else config.chat_id,
-        "text": text,
+        "text": text if mode else within(TEXT, lambda room: cut(text, room)),
         "link_preview_options": {"is_disabled": True},
         **{key: value for key, value in wanted.items() if value},
     }
@@ -183,8 +187,7 @@ def _html(message: Message, problems: Sequence[str]) -> str:
 
 def _plain(message: Message, problems: Sequence[str]) -> str:
     title, text = plain.render(message)
-    text = _quiet("\n".join([title, *problems, text]))
-    return within(TEXT, lambda room: cut(text, room))
+    return _quiet("\n".join([title, *problems, text]))
 
 
 def show(block: Block, limit: int) -> str:

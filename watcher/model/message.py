@@ -62,6 +62,7 @@ class HoldReason(StrEnum):
     MUTED = "a time interval mutes its route"
     BASELINE = "it was broken before Watcher first saw it, and stands in the summary"
     VACANT = "its pod was gone before anybody was told of it; told if a replacement fails the same way"
+    LINGERS = "a pod is ready again, and nobody was told that none was; told if that does not last"
     NEVER_TOLD = "it ended before anybody was told of it"
     NO_END_WANTED = "send_resolved is false for this integration"
     NO_RECEIVER = "its route leads to no receiver"

@@ -293,6 +293,8 @@ class Alert(Row, frozen=True, kw_only=True):
     """All of its members are explained; one of the causes."""
     unseen_since: datetime | None = None
     """None of its members was seen since then: its repeats stop."""
+    lingers: bool = False
+    """Of WorkloadDown: a pod is ready again, and nobody was told that none was."""
     hints: tuple[str, ...] = ()
     """Annotations of the workload or its namespace that were applied, `watcher.io/…=value on …`."""
     receiver: str = ""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from watcher.lib.fnv import fnv1a64
+from watcher.lib.jitter import share
 from watcher.model.config import (
     AppriseConfig,
     ConsoleConfig,
@@ -33,8 +33,6 @@ CIRCUIT_OPENS_AT = 5
 
 TOO_OLD = timedelta(minutes=5)
 """A message that waits longer than this is trouble of its own."""
-
-_HASHES = float(2**64)
 
 
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +107,5 @@ def _pace(channel: Channel, traits: Traits, at: datetime) -> tuple[datetime | No
 def _circuit_pause(channel: Channel, failures: int) -> timedelta:
     """Exponential with full jitter; the same for the same failure, so that a replay gives the same times."""
     ceiling = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
-    share = fnv1a64(f"{channel.receiver}/{channel.integration}/{failures}".encode()) / _HASHES
-    pause: timedelta = ceiling * share
+    pause: timedelta = ceiling * share(f"{channel.receiver}/{channel.integration}/{failures}")
     return max(FIRST_PAUSE, pause)

@@ -21,7 +21,7 @@ class DownWords(Words[WorkloadDown]):
 
     def title(self, case: Case, signal: WorkloadDown) -> str:
         if signal.ready_pods:
-            return f"{case.name} was down: {signal.ready_pods:,} of {many(signal.pods, 'pod')} ready again"
+            return f"{case.name} comes back: {signal.ready_pods:,} of {many(signal.pods, 'pod')} ready again"
         return f"{case.name} is down: {_none(signal)}"
 
     def sentence(self, case: Case, signal: WorkloadDown) -> list[Part]:

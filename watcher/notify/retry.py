@@ -10,13 +10,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from watcher.lib.fnv import fnv1a64
+from watcher.lib.jitter import share
 from watcher.model.delivery import TryLater
 
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=5)
 GIVE_UP_AFTER = timedelta(hours=24)
-_HASHES = float(2**64)
 
 
 class Retry(msgspec.Struct, frozen=True, gc=False):
@@ -34,6 +33,6 @@ def after_failure(
     if now - created_at >= GIVE_UP_AFTER:
         return DeadLetter(f"given up after 24 h and {attempts} attempts, the last: {failure.reason}")
     ceiling = min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_PAUSE)
-    share = fnv1a64(f"{message}/{attempts}".encode()) / _HASHES
-    pause = max(ceiling * share, FIRST_PAUSE, failure.after or timedelta())
+    drawn = ceiling * share(f"{message}/{attempts}")
+    pause = max(drawn, FIRST_PAUSE, failure.after or timedelta())
     return Retry(now + min(pause, created_at + GIVE_UP_AFTER - now))

@@ -25,7 +25,7 @@ from watcher.model.signals import (
     PodFailed,
     WorkloadDown,
 )
-from watcher.model.state import Alert, AlertState, Decision, EndReason, Group, Member
+from watcher.model.state import Alert, AlertState, Decision, EndReason, Group, Member, MemberState
 from watcher.notify.growth import concerns_all, grew
 from watcher.pipeline import sending, workloads
 from watcher.pipeline.alerting import end_alert
@@ -45,14 +45,14 @@ def settle(step: Step, key: AlertKey) -> None:
     if isinstance(alert.lead, WorkloadDown) and alert.state is AlertState.FIRING:
         workloads.judge(step, alert.workload)
         alert = step.draft.alerts.get(key) or alert
-    news, unseen = alert.news, alert.unseen_since is not None
+    news, unseen, lingered = alert.news, alert.unseen_since is not None, alert.lingers
     alert = msgspec.structs.replace(alert, settle_at=None, news=False)
     if alert.state is not AlertState.ENDED:
         alert = _measure(step, alert)
         alert = msgspec.structs.replace(alert, held_by=_inhibited(step, alert))
         alert = _ask(step, alert)
     step.draft.alerts.put(key, alert)
-    if news:
+    if news or alert.lingers != lingered:
         _touch_dependents(step, alert)
     if not isinstance(alert.lead, WorkloadDown):
         workloads.judge(step, alert.workload)
@@ -99,6 +99,7 @@ def _measure(step: Step, alert: Alert) -> Alert:
         lead=members[0].signal if members else alert.lead,
         since=min(alert.since, members[0].since) if members else alert.since,
         unseen_since=_unseen_since(members) if members else alert.unseen_since,
+        lingers=_lingers(step, alert, members),
     )
     if alert.baseline and alert.settle_at is None and (alert.summary or alert.starts_at == step.at):
         return msgspec.structs.replace(changed, base_members=max(1, size))
@@ -108,6 +109,13 @@ def _measure(step: Step, alert: Alert) -> Alert:
     if alert.baseline and not told and grew(alert.base_members, all_before, size, pods):
         return msgspec.structs.replace(changed, baseline=False)
     return changed
+
+
+def _lingers(step: Step, alert: Alert, members: list[Member]) -> bool:
+    """That a workload was down is no news once a pod is ready again, unless somebody was told of it."""
+    if not isinstance(alert.lead, WorkloadDown) or step.draft.told.by("alert", alert.key):
+        return False
+    return bool(members) and all(member.state is MemberState.HOLDING for member in members)
 
 
 def _unseen_since(members: list[Member]) -> datetime | None:
@@ -121,7 +129,7 @@ def _inhibited(step: Step, alert: Alert) -> AlertKey | None:
     """Shipped rules compare inside a workload; only the configuration's may look at every alert."""
     rules = step.core.inhibit_rules
     narrow = [rule for rule in rules if _is_narrow(rule)]
-    near = [other for other in step.draft.alerts.by("workload", alert.workload) if other.ends_at is None]
+    near = [one for one in step.draft.alerts.by("workload", alert.workload) if one.ends_at is None and not one.lingers]
     found = inhibitor(narrow, alert, near)
     if found is None and len(narrow) < len(rules):
         wide = [rule for rule in rules if rule not in narrow]
@@ -152,6 +160,8 @@ def hold_reason(step: Step, alert: Alert) -> HoldReason | None:
         return HoldReason.INHIBITED
     if alert.muted_until is not None and alert.muted_until > step.at:
         return HoldReason.MUTED_BY_HINT
+    if alert.lingers:
+        return HoldReason.LINGERS
     if (alert.baseline or alert.state is AlertState.VACANT) and not step.draft.told.by("alert", alert.key):
         return HoldReason.BASELINE if alert.baseline else HoldReason.VACANT
     return None

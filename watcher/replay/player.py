@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from watcher.model.changes import Changes, View
 from watcher.model.message import Notification
-from watcher.model.observations import Ended, Input
+from watcher.model.observations import Ended, Input, ResendAsked
 from watcher.pipeline import Core, handle
 
 BATCH = 256
@@ -51,14 +51,16 @@ class Player:
         return answer
 
     def _step(self, inputs: list[Input], now: datetime) -> Iterator[Notification]:
-        """A message is new in the answer that decides it, also if the recording says there that it was delivered.
+        """A message is new in the answer that enqueues it, also if the recording says there that it was delivered.
 
-        One that somebody had sent again is not: it was decided long before.
+        One that somebody had sent again is not: it was decided before.
         """
+        known = set(self.view.outbox.rows)
         answer = self.changes(inputs, now)
-        decided = {decision.message for decision in answer.decisions if decision.verdict == "send"}
+        asked = {one.message_id for one in inputs if isinstance(one, ResendAsked)}
+        known |= asked - {decision.message for decision in answer.decisions}
         rows = [row for row in answer.outbox.values() if row is not None] + answer.finished
-        new = {row.id: row.notification for row in rows if row.id in decided}
+        new = {row.id: row.notification for row in rows if row.id not in known}
         yield from sorted(new.values(), key=lambda n: (n.at, n.receiver, n.integration, n.group_key, n.id))
 
 

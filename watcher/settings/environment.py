@@ -23,3 +23,13 @@ def demo_seconds() -> float | None:
         return float(text) if text else None
     except ValueError:
         return None
+
+
+def url() -> str:
+    """WATCHER_URL: the running service that commands speak to; empty: their own choice."""
+    return os.environ.get("WATCHER_URL", "")
+
+
+def token_file() -> str:
+    """WATCHER_TOKEN_FILE: the file with its token; empty: none."""
+    return os.environ.get("WATCHER_TOKEN_FILE", "")

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from watcher.lib.gotext import go_unquote
-from watcher.lib.templates import TemplateProblem, compile_template
+from watcher.lib.templates import compile_template
 
 _ACTION: Final = re.compile(r"\{\{(-?)\s*(/\*.*?\*/|(?:\"(?:\\.|[^\"\\])*\"|`[^`]*`|[^\"`])*?)\s*(-?)\}\}", re.DOTALL)
 _TOKEN: Final = re.compile(
@@ -78,7 +78,8 @@ def translate(text: str, names: Collection[str]) -> str | None:
     try:
         translated = _Translation().text(text)
         compile_template(translated, names)
-    except (_NotCovered, TemplateProblem):
+    except (_NotCovered, ValueError, RecursionError):
+        # ValueError: a broken text constant, or (TemplateProblem) what the sandbox does not allow.
         return None
     return translated
 

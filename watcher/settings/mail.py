@@ -23,7 +23,7 @@ _OURS: Final = frozenset(
         *("content-transfer-encoding", "bcc", "cc", "to", "from", "sender", "return-path", "received"),
     )
 )
-"""A fixed Message-ID would make every mail the same one; who gets it is said by `to`."""
+"""A fixed Message-ID would make every mail the same one; who gets it is said by `to`, who sends it by `from`."""
 
 _HEADER: Final = re.compile(r"[!-9;-~]+")
 """RFC 5322, 3.6.8: printable, without a colon."""
@@ -77,7 +77,7 @@ def _headers(file: ConfigFile, path: Path, shape: EmailShape) -> tuple[tuple[str
     for name, value in shape.headers.items():
         here = (*path, "headers", name)
         if name.lower() in _OURS:
-            file.error(here, f"the header {name} is written by Watcher", key=True)
+            file.warn(here, f"the header {name} is not used: Watcher writes it itself", key=True)
         elif not _HEADER.fullmatch(name):
             file.error(here, "this is no name of a header", key=True)
         elif name.lower() in kept:

@@ -102,6 +102,10 @@ def test_a_colour_is_a_bar_beside_the_message() -> None:
     assert (attachment["color"], attachment["blocks"][0]["text"]["text"]) == ("danger", "x")
 
 
+def test_a_label_that_is_missing_has_a_value_beside_it() -> None:
+    assert in_slack(channel='{{ common_labels.team_channel or "#alerts" }}')["channel"] == "#alerts"
+
+
 def test_a_colour_that_slack_does_not_know_is_told_and_left_out() -> None:
     payload = in_slack(color="mauve")
     assert "attachments" not in payload

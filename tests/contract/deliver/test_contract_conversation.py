@@ -250,3 +250,30 @@ async def test_the_dedup_key_is_alertmanagers_so_that_open_incidents_are_resolve
         await tell(through.sender, FIRST, "")
         assert isinstance(through, HttpChannel)
         assert through.bodies[0]["dedup_key"] == hashlib.sha256(FIRST.group_key.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_a_text_of_a_rule_that_failed_is_told_beside_the_built_in_text(name: str) -> None:
+    told = changed(oom_kill(), problems=("description: division by zero",))
+    async with channel(name) as through:
+        await tell(through.sender, render(envelope(), [told]), "")
+        seen = through.visible().replace("\\", "")
+    assert "512 Mi limit" in seen
+    assert "A text of its rule could not be made: description: division by zero" in seen
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        pytest.param("pagerduty", {"details": tuple((f"d{at}", "{{ text * 1 }}") for at in range(60))}, id="PagerDuty"),
+        pytest.param("pagerduty", {"details": tuple((f"d{at}", "🧨" * 4000) for at in range(60))}, id="details"),
+        pytest.param("pagerduty", {"description": "x" * 5000, "source": "y" * 5000}, id="summary"),
+        pytest.param("telegram", {"message": "🧨" * 4000}, id="Telegram"),
+        pytest.param("telegram", {"message": "🧨" * 4000, "parse_mode": ""}, id="Telegram without markup"),
+        pytest.param("teams", {"title": "🧨" * 900, "text": "🧨 " * 7000}, id="Teams"),
+    ],
+)
+async def test_a_template_that_gives_too_much_is_never_a_reason_to_refuse(name: str, texts: dict[str, Any]) -> None:
+    async with channel(name, texts=texts) as through:
+        await tell(through.sender, FIRST, "")
+        assert through.refused == []

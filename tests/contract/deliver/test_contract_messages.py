@@ -60,6 +60,7 @@ MESSAGES: dict[str, Callable[[], Notification]] = {
     "summary": lambda: summary(envelope(SendReason.BASELINE), [*many(23), oom_kill()]),
     "oversize": lambda: render(envelope(), oversize()),
     "one oversize alert": lambda: render(envelope(), oversize()[:1]),
+    "oversize of words": lambda: render(envelope(), many(60, "and so on " * 400)),
     "oversize of emoji": lambda: render(envelope(), many(40, "🧨" * 900)),
     "hostile": lambda: render(envelope(), [hostile()]),
     "hostile end": lambda: render(envelope(SendReason.ALL_ENDED), [ended(hostile(), EndReason.RECOVERED)]),

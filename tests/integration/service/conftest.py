@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -56,6 +57,24 @@ async def until(condition: Callable[[], object], within: float = 30.0) -> None:
     async with asyncio.timeout(within):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def blocked(database: Path) -> AsyncIterator[None]:
+    """Somebody else writes to the database and does not come to an end."""
+    with contextlib.closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as other:
+        await until(lambda: _begun(other))
+        yield
+        other.execute("ROLLBACK")
+
+
+def _begun(other: sqlite3.Connection) -> bool:
+    """It has to wait for a commit that is under way, which the same loop carries out."""
+    try:
+        other.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 @pytest.fixture

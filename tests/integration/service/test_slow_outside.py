@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-from tests.integration.service.conftest import Serving, until
+from tests.integration.service.conftest import Serving, blocked, until
 from tests.support.receivers import HANG, Answering, HttpReceiver
 from watcher.app import Service
 from watcher.demo import DemoCluster
@@ -26,24 +23,6 @@ first_start: alert
 route: {{receiver: team, group_by: [workload], group_wait: 0s}}
 receivers: [{{name: team, webhook_configs: [{{url: "{url}"}}]}}]
 """
-
-
-@contextlib.asynccontextmanager
-async def blocked(database: Path) -> AsyncIterator[None]:
-    """Somebody else writes to the database and does not come to an end."""
-    with contextlib.closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as other:
-        await until(lambda: _begun(other))
-        yield
-        other.execute("ROLLBACK")
-
-
-def _begun(other: sqlite3.Connection) -> bool:
-    """It has to wait for a commit that is under way, which the same loop carries out."""
-    try:
-        other.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError:
-        return False
-    return True
 
 
 def breaking(name: str) -> dict[str, object]:

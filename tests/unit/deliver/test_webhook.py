@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import msgspec
@@ -15,6 +15,7 @@ from watcher import __version__
 from watcher.deliver.webhook import WebhookSender, payload
 from watcher.model.config import HttpClient, Secret, WebhookConfig
 from watcher.model.delivery import Delivered, GiveUp
+from watcher.model.message import AlertView
 from watcher.model.state import EndReason
 from watcher.notify.render import render
 
@@ -62,6 +63,45 @@ def test_the_values_of_the_group_are_told() -> None:
     assert document["groupKey"] == '{}:{workload="api"}'
     assert document["notification_reason"] == "first notification"
     assert document["truncatedAlerts"] == 0
+
+
+def test_a_receiver_written_for_alertmanager_reads_what_it_has_always_read() -> None:
+    """Byte for byte what a running Alertmanager 0.25 sent, up to our own keys; only its nanoseconds are cut."""
+    alert = AlertView(
+        status="firing",
+        labels={"alertname": "B", "n": "x"},
+        annotations={},
+        starts_at=datetime(2026, 11, 20, 8, 0, 0, 123456, UTC),
+        fingerprint="ec406621f0f77d0e",
+    )
+    notification = msgspec.structs.replace(
+        BOTH,
+        receiver="default",
+        group_labels={"alertname": "B"},
+        common_labels={"alertname": "B", "n": "x"},
+        common_annotations={},
+        external_url="http://vm:19093",
+        group_key='{}:{alertname="B"}',
+        alerts=(alert,),
+    )
+    sent = msgspec.json.encode(payload(notification, CONFIG)).decode()
+    sent = sent.replace(',"endReason":"","members":[]', "")
+    assert sent.startswith(
+        '{"receiver":"default","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"B","n":"x"},'
+        '"annotations":{},"startsAt":"2026-11-20T08:00:00.123456Z","endsAt":"0001-01-01T00:00:00Z","generatorURL":"",'
+        '"fingerprint":"ec406621f0f77d0e"}],"groupLabels":{"alertname":"B"},"commonLabels":{"alertname":"B","n":"x"},'
+        '"commonAnnotations":{},"externalURL":"http://vm:19093","version":"4","groupKey":"{}:{alertname=\\"B\\"}",'
+        '"truncatedAlerts":0,"notification_reason":"first notification"'
+    )
+
+
+def test_each_alert_tells_its_members_and_why_it_ended() -> None:
+    alerts = decoded()["alerts"]
+    assert isinstance(alerts, list)
+    assert [alert["endReason"] for alert in alerts] == ["", "recovered"]
+    assert [member["pod"] for member in alerts[0]["members"]] == [
+        *("api-6d4cf-abcde", "api-6d4cf-fghij", "api-6d4cf-klmno"),
+    ]
 
 
 def test_max_alerts_keeps_the_first_and_the_labels_common_to_all() -> None:

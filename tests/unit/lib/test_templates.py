@@ -224,6 +224,16 @@ def test_the_output_ends_at_the_limit() -> None:
     assert template.render({"claim": "x" * 51}, limit=50) == "x" * 48 + " …"
 
 
+def test_what_comes_out_of_values_is_escaped_and_the_templates_own_text_is_not() -> None:
+    template = compile_template(
+        "<b>{{ claim }}</b> {% for m in members %}{{ m | upper }}<br>{% endfor %}", ["claim", "members"]
+    )
+    values = {"claim": "<i>", "members": ["a<", 7, None]}
+    text = template.render(values, escape=lambda text: text.replace("<", "&lt;"))
+    assert text == "<b>&lt;i></b> A&lt;<br>7<br>NONE<br>"
+    assert template.render(values).startswith("<b><i></b>")
+
+
 def test_values_are_not_changed_by_a_template() -> None:
     with pytest.raises(TemplateProblem):
         compile_template("{{ many.append(1) }}", VALUES.keys())

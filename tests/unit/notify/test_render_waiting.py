@@ -191,7 +191,7 @@ def test_what_is_not_ready_is_named_with_its_time(containers: tuple[str, ...], r
             "0 of 12 pods ready since 14:00 (2 min 30 s), 1",
         ),
         ({"pods": 0, "failing_pods": 0}, "is down: it has no pods", "0 of 0 pods ready since 14:00 (2 min 30 s)."),
-        ({"ready_pods": 2}, "was down: 2 of 12 pods ready again", "2 of 12 pods ready since 14:00"),
+        ({"ready_pods": 2}, "comes back: 2 of 12 pods ready again", "2 of 12 pods ready since 14:00"),
     ],
     ids=["all", "the only one", "one fails", "no pods", "some are back"],
 )

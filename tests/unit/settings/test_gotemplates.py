@@ -1,8 +1,11 @@
 """Go templates of Alertmanager's: told apart from Jinja2's, and translated where that is simple."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from watcher.deliver.templating import NAMES
+from watcher.lib.templates import compile_template
 from watcher.settings.gotemplates import is_go_template, translate
 
 
@@ -108,3 +111,35 @@ def test_what_has_no_simple_counterpart_is_not_guessed_at(go: str) -> None:
 )
 def test_jinja_is_not_taken_for_go(text: str) -> None:
     assert not is_go_template(text)
+
+
+PIECES = [
+    "{{",
+    "}}",
+    "{{-",
+    "-}}",
+    " ",
+    ".",
+    ".Alerts",
+    ".Status",
+    ".Labels.x",
+    "$",
+    "range ",
+    "if ",
+    "end",
+    "else",
+    "eq ",
+]
+PIECES += ["with ", "(", ")", "|", "len ", "join ", '"a"', '"\\q"', "`b`", "1", "/* c */", "{%", "x", "not ", "\n"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+def test_whatever_is_written_is_translated_into_a_template_that_compiles_or_not_at_all(text: str) -> None:
+    is_go_template(text)
+    translated = translate(text, NAMES)
+    if translated is not None:
+        compile_template(translated, NAMES)
+
+
+def test_brackets_without_end_are_not_covered() -> None:
+    assert translate("{{ " + "(" * 20_000 + " }}", NAMES) is None

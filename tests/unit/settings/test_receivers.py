@@ -220,7 +220,7 @@ def problems(home: Home, text: str) -> list[str]:
         ),
         pytest.param(
             "webhook_configs: [{url: 'http://x', http_config: {authorization: {type: Basic, credentials: S3CRET}}}]",
-            "3:75: type must be Bearer: no other kind of authorization is supported",
+            "3:75: type must not be Basic: write basic_auth with username and password",
             id="authorization",
         ),
         pytest.param("apprise_configs: [{url: S3CRET}]", "3:27: url: must be one URL of Apprise's", id="Apprise"),
@@ -246,10 +246,6 @@ def test_other_receiver_types_name_the_apprise_url_to_write(home: Home, kind: st
     ("text", "key"),
     [
         pytest.param("slack_configs: [{api_url: 'http://x', footer: f}]", "footer", id="Slack"),
-        pytest.param("email_configs: [{to: a@b, from: c@d, smarthost: 'h:1', html: h}]", "html", id="e-mail"),
-        pytest.param(
-            "webhook_configs: [{url: 'http://x', http_config: {tls_config: {}}}]", "tls_config", id="http_config"
-        ),
     ],
 )
 def test_a_text_of_alertmanagers_is_a_warning_so_that_an_existing_file_works(home: Home, text: str, key: str) -> None:
