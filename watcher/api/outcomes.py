@@ -20,6 +20,7 @@ class Followed:
 
     def __init__(self, wants: Callable[[OutboxRow], bool]) -> None:
         self.rows: dict[str, OutboxRow] = {}
+        self.ended = False
         self._wants = wants
         self._changed = asyncio.Event()
 
@@ -32,10 +33,15 @@ class Followed:
         """Wait for commits to make it true; whether they did in time."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within.total_seconds()):
-                while not condition():
+                while not (condition() or self.ended):
                     self._changed.clear()
                     await self._changed.wait()
         return condition()
+
+    def end(self) -> None:
+        """Nothing is waited for any longer."""
+        self.ended = True
+        self._changed.set()
 
 
 class Outcomes:
@@ -45,6 +51,7 @@ class Outcomes:
         self.returning: set[str] = set()
         """Asked for, and not committed yet: asking twice must not send twice."""
         self._followed: set[Followed] = set()
+        self._ended = False
 
     def note(self, changes: Changes) -> None:
         """One commit. A message that died and was enqueued again in it is queued."""
@@ -56,9 +63,16 @@ class Outcomes:
                 for one in self._followed:
                     one.note(row)
 
+    def end(self) -> None:
+        """The service stops: whoever waits is answered with what there is."""
+        self._ended = True
+        for one in self._followed:
+            one.end()
+
     @contextlib.contextmanager
     def follow(self, wants: Callable[[OutboxRow], bool]) -> Iterator[Followed]:
         one = Followed(wants)
+        one.ended = self._ended
         self._followed.add(one)
         try:
             yield one

@@ -251,6 +251,7 @@ async def _serve(service: Service, listener: socket.socket, stop: asyncio.Event)
         sources = [group.create_task(loop, name=name) for name, loop in service.loops()]
         await stop.wait()
         log.info("stopping", extra={"event": "service.stopping"})
+        service.outcomes.end()
         await _ended(sources)
         await _finish(service)
         await _ended([senders, writer])

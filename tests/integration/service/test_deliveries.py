@@ -59,7 +59,7 @@ async def get(http: ClientSession, path: str, expected: int = 200) -> Any:
 
 
 async def post(http: ClientSession, path: str, expected: int = 202) -> Any:
-    async with http.post(API + path) as answer:
+    async with http.post(path if "://" in path else API + path) as answer:
         assert answer.status == expected, await answer.text()
         return await answer.json()
 
@@ -270,3 +270,18 @@ async def test_what_is_asked_while_the_database_is_away_is_done_once_when_it_is_
             while [one["state"] for one in await get(http, "/deliveries")] != ["delivered"] * 4:
                 await asyncio.sleep(0.05)
         assert [got.headers["Idempotency-Key"] for got in bad.received].count(dead["id"]) == 1
+
+
+async def test_a_stop_answers_whoever_waits_with_what_there_is(
+    tmp_path: Path, receiver: HttpReceiver, bad: HttpReceiver
+) -> None:
+    bad.answering = Answering(status=503)
+    async with ClientSession() as http:
+        async with served(tmp_path, config(tmp_path, receiver, bad)) as url:
+            asked = asyncio.create_task(post(http, f"{url}{API}/receivers/team/test?wait=30s"))
+            async with asyncio.timeout(20):
+                while not bad.received:
+                    await asyncio.sleep(0.02)
+        async with asyncio.timeout(5):
+            answer = await asked
+    assert [one["outcome"] for one in answer["integrations"]] == ["delivered", "waiting"]

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watcher.engine.dispatch import Dispatcher, Name
+from watcher.engine.dispatch import Dispatcher
+from watcher.engine.worker import Name
 from watcher.model.changes import Changes
 from watcher.model.delivery import Delivered, GiveUp, Outcome, TryLater
 from watcher.model.message import Heading, Mark, Message, Notification, SendReason
