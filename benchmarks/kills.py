@@ -3,8 +3,8 @@
     python -m benchmarks.kills [KILLS]
 
 A real service (its own process, SQLite, real HTTP) against the emulated cluster and five local receivers
-(`benchmarks/moody.py`). Workloads break and heal steadily, one step at a time: each waits until Watcher's store has
-taken notice of the step before. So what is due is known: every receiver is to hear of every alert that it fires and
+(`benchmarks/moody.py`). Workloads break and heal steadily, one step at a time: each waits until Watcher's store shows
+that the step before was noticed and decided. So what is due is known: every receiver is to hear of every alert that it fires and
 that it ended. A later alert of the same workload may take the place of one that still waited for its receiver; those
 are counted apart. `tests/e2e/test_kills.py` runs the short form.
 """
@@ -20,7 +20,7 @@ import sqlite3
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 LONG = Plan(kills=100, workloads=25, cycles=4, longest_life=4.0, longest_down=25.0)
-SHORT = Plan(kills=20, workloads=10, cycles=1, longest_life=2.4, longest_down=5.0, drain_within=60.0)
+SHORT = Plan(kills=20, workloads=10, cycles=2, longest_life=2.4, longest_down=5.0, drain_within=60.0)
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -112,7 +112,15 @@ class Truth:
         self._path = path
         self.began: dict[str, list[datetime]] = {}
         self.fires: dict[str, bool] = {}
+        self._sent: dict[str, dict[str, datetime]] = {}
         self._last = 0
+
+    def is_at(self, workload: str, *, broken: bool) -> bool:
+        """Whether Watcher has taken notice, and has decided to tell every receiver that it fires."""
+        if not broken or not self.fires.get(workload):
+            return self.fires.get(workload, False) is broken
+        sent = self._sent.get(workload, {}).values()
+        return sum(at >= self.began[workload][-1] for at in sent) == RECEIVERS
 
     def look(self) -> None:
         found = self._ask(
@@ -123,10 +131,14 @@ class Truth:
             self._last = number
             if '"Pulling"' not in alert:
                 continue
-            workload = next(text for text in msgspec.json.decode(alert, type=list[str]) if text.startswith("w"))
+            workload = _workload(alert)
             self.fires[workload] = after == "firing"
             if after == "firing" and before != "ended":
-                self.began.setdefault(workload, []).append(datetime.fromisoformat(at).replace(tzinfo=UTC))
+                self.began.setdefault(workload, []).append(_time(at))
+        sent = "SELECT receiver, alert, max(last_at) FROM decisions WHERE verdict = 'send' GROUP BY receiver, alert"
+        for receiver, alert, at in self._ask(sent):
+            if '"Pulling"' in alert:
+                self._sent.setdefault(_workload(alert), {})[receiver] = _time(at)
 
     def owed(self) -> int:
         (row,) = self._ask(
@@ -142,6 +154,15 @@ class Truth:
                 return connection.execute(query, values).fetchall()
         except sqlite3.OperationalError:
             return []
+
+
+def _workload(alert: str) -> str:
+    """Of a key as the store writes it."""
+    return next(text for text in msgspec.json.decode(alert, type=list[str]) if text.startswith("w"))
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 class Service:
@@ -187,6 +208,7 @@ class Run:
         self._kubeconfig = demo.kubeconfig(folder / "kubeconfig")
 
     async def play(self) -> None:
+        self._demo.world.add_node("node-1")
         for number in range(self.plan.workloads):
             self._put(number, broken=False)
         lives = [asyncio.create_task(self._live(number)) for number in range(self.plan.workloads)]
@@ -228,7 +250,7 @@ class Run:
             for broken in (True, False):
                 await asyncio.sleep(self._rng.uniform(0.2, 1.4) * lull)
                 self._put(number, broken=broken)
-                while self.truth.fires.get(f"w{number}", False) is not broken:
+                while not self.truth.is_at(f"w{number}", broken=broken):
                     await asyncio.sleep(0.1)
                 self.steps += 1
 

@@ -228,7 +228,7 @@ def _route(step: Step, alert: Alert, news: bool, *, again: bool) -> None:
 
     `again`: it is seen again, and may be repeated again.
     """
-    if alert.ends_at is None and not alert.groups:
+    if alert.ends_at is None and (news or not alert.groups):
         alert = _join(step, alert, news)
     if alert.ends_at is not None and not alert.groups:
         forget(step, alert.key)
@@ -261,7 +261,8 @@ def leave_lost_groups(step: Step) -> None:
 
 
 def _join(step: Step, alert: Alert, news: bool) -> Alert:
-    names: list[str] = []
+    """Put it into its groups; what fires anew is still in those that have not told of its end."""
+    names = list(alert.groups)
     for route, receiver in _targets(step, alert):
         name = _group_for(step, alert, route, receiver)
         if name not in names:

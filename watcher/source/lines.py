@@ -32,11 +32,11 @@ from watcher.model.observations import (
     ResendAsked,
     Scope,
     Seen,
+    SendTestAsked,
     Started,
     StatsSampled,
     StreamHealth,
     Synced,
-    SendTestAsked,
 )
 from watcher.source.decode import BROKEN
 from watcher.source.kinds import KINDS, object_of

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import msgspec
@@ -181,13 +181,11 @@ async def scripted(*answers: str, hang: bool = False) -> AsyncIterator[tuple[int
     over = asyncio.Event()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for answer in answers:
-            writer.write(f"{answer}\r\n".encode())
-            ends = b"\r\n.\r\n" if answer.startswith("354") else b"\r\n"
-            try:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            for answer in answers:
+                writer.write(f"{answer}\r\n".encode())
+                ends = b"\r\n.\r\n" if answer.startswith("354") else b"\r\n"
                 told.append((await reader.readuntil(ends)).decode())
-            except asyncio.IncompleteReadError:
-                break
         if hang:
             await over.wait()
         writer.close()
@@ -227,6 +225,28 @@ async def test_a_server_that_falls_silent_frees_the_thread(answered: int, execut
         outcome = await sender.send(MESSAGE)
         await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(executor, int), 5)
     assert outcome == TryLater(reason="no answer from the mail server in time")
+
+
+async def test_a_server_that_answers_letter_by_letter_frees_the_thread(executor: Executor) -> None:
+    """Each letter comes in time, so that no step on the wire ever takes too long."""
+    over = asyncio.Event()
+
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hi\r\n250-")
+        with suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        writer.close()
+        over.set()
+
+    listening = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with listening:
+        sender = EmailSender(mail_config(listening.sockets[0].getsockname()[1]), executor, timedelta(seconds=0.4))
+        assert isinstance(await sender.send(MESSAGE), TryLater)
+        await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(executor, int), 5)
+        await asyncio.wait_for(over.wait(), 5)
 
 
 @pytest.mark.parametrize(

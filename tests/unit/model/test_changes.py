@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.support.timeline import START, time
 from watcher.model.changes import Draft, View
-from watcher.model.table import Overlay, Rank, Table
 from watcher.model.identity import Workload
 from watcher.model.observations import Scope
 from watcher.model.state import Group, Meta, PodState
+from watcher.model.table import Overlay, Rank, Table
 
 
 class Thing(msgspec.Struct, frozen=True):
