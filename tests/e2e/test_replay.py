@@ -56,11 +56,14 @@ def test_an_image_that_cannot_be_pulled_is_told_in_full() -> None:
     assert (member["pod"], member["container"], member["cause"]) == ("foo", "nginx", "not_found")
 
 
-@pytest.mark.parametrize(
-    "name", ["seq_pod_create_success.json", "seq_pod_completed_restart_never.json", "seq_pod_unscheduled.json"]
-)
+@pytest.mark.parametrize("name", ["seq_pod_create_success.json", "seq_pod_completed_restart_never.json"])
 def test_sequences_without_trouble_are_silent(name: str) -> None:
     assert replay(FIXTURES / name, "--until", "1h") == []
+
+
+def test_a_pod_that_no_node_has_room_for_is_told_after_five_minutes() -> None:
+    found = replay(FIXTURES / "seq_pod_unscheduled.json", "--until", "1h")
+    assert heard(found) == [("FIRST", "🟠 foo is not scheduled: no node has room for it — default", ["PodPending"])]
 
 
 def test_a_real_oom_kill_is_told() -> None:
@@ -69,8 +72,10 @@ def test_a_real_oom_kill_is_told() -> None:
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the large fixtures are not in a user's checkout")
-def test_the_pods_of_a_real_cluster_that_is_well_are_silent() -> None:
-    assert replay(SHARED / "podlist_openshift_4_11.json", "--until", "1h") == []
+def test_of_the_pods_of_a_real_cluster_only_the_broken_ones_are_told() -> None:
+    """Three pods of it cannot be created; the other 93 are well."""
+    found = replay(SHARED / "podlist_openshift_4_11.json", "--until", "1h")
+    assert [alerts for _, _, alerts in heard(found)] == [["ContainerNotStarting"]] * 3
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
@@ -88,7 +93,10 @@ async def test_a_stream_recorded_with_kubectl_replays(tmp_path: Path) -> None:
             kubectl.terminate()
             await kubectl.wait()
     found = await asyncio.to_thread(replay, recording, "--until", "1m")
-    assert [(reason, alerts) for reason, _, alerts in heard(found)] == [("FIRST", ["ContainerCrashLooping"])]
+    assert [(reason, alerts) for reason, _, alerts in heard(found)] == [
+        ("FIRST", ["ContainerCrashLooping"]),
+        ("NEW_ALERTS", ["WorkloadDown"]),
+    ]
 
 
 def test_the_cluster_of_a_recording_is_the_label_unless_the_configuration_has_one(tmp_path: Path) -> None:

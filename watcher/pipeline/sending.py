@@ -85,7 +85,8 @@ def bring_up_to_date(step: Step, group: Group, integration: str) -> None:
     if not any(row.bare and _tells(alert.evidence) for row, alert in shown):
         return
     found = [facts(step, row.key.alert, row) for row, _ in shown]
-    _enqueue(step, talk, compose(step, talk, SendReason.UPDATED, found), ())
+    row = _enqueue(step, talk, compose(step, talk, SendReason.UPDATED, found), ())
+    note(step, talk, None, ("send", SendReason.UPDATED.value, row.id))
     for row, alert in shown:
         step.draft.told.put(row.key, msgspec.structs.replace(row, bare=alert.evidence is None and row.bare))
 

@@ -17,8 +17,8 @@ from watcher.pipeline.core import Step
 from watcher.pipeline.explaining import TOLD_SEVERITIES
 from watcher.pipeline.judging import Baseline, Judged
 
-_NEVER_DOWN = ("", "Job", "CronJob", "PersistentVolumeClaim", "Node", "Stream", "Receiver")
-"""Kinds that are no workloads, or that are not there to be ready."""
+_NEVER_DOWN = ("", "Pod", "Job", "CronJob", "PersistentVolumeClaim", "Node", "Stream", "Receiver")
+"""Kinds that are no workloads, or that are not there to be ready. Of a bare pod its own alerts say all of it."""
 
 
 def uid_of(workload: Workload) -> str:
