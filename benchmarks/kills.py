@@ -4,9 +4,9 @@
 
 A real service (its own process, SQLite, real HTTP) against the emulated cluster and five local receivers
 (`benchmarks/moody.py`). Workloads break and heal steadily, one step at a time: each waits until Watcher's store shows
-that the step before was noticed and decided. So what is due is known: every receiver is to hear of every alert that it fires and
-that it ended. A later alert of the same workload may take the place of one that still waited for its receiver; those
-are counted apart. `tests/e2e/test_kills.py` runs the short form.
+that the step before was noticed and decided. So what is due is known: every receiver is to hear of every alert that it
+fires and that it ended. A later alert of the same workload may take the place of one that still waited for its
+receiver; those are counted apart. `tests/e2e/test_kills.py` runs the short form.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
 
 
-LONG = Plan(kills=100, workloads=25, cycles=4, longest_life=4.0, longest_down=25.0)
+LONG = Plan(kills=100, workloads=50, cycles=2, longest_life=4.0, longest_down=25.0)
 SHORT = Plan(kills=20, workloads=10, cycles=2, longest_life=2.4, longest_down=5.0, drain_within=60.0)
 
 
@@ -87,6 +87,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     owed: int
     """Messages and told alerts that are left in the store at the end."""
     seconds: float
+    missing: list[str]
+    """Whose news was lost, and at which receiver."""
 
     @property
     def good(self) -> bool:
@@ -102,6 +104,7 @@ class Outcome(msgspec.Struct, kw_only=True):
             f"{self.own_fault} by receivers that cut their answer, {self.unexplained} otherwise; "
             f"{self.told_again} ends told again; {self.out_of_order} out of order; {self.owed} owed at the end; "
             f"{self.troubles} messages about receivers; {self.seconds:.0f} s"
+            + "".join(f"\nlost: {one}" for one in self.missing)
         )
 
 
@@ -279,6 +282,7 @@ class Book:
         self._said: dict[str, list[tuple[datetime, bool]]] = {}
         self._before: dict[str, Heard] = {}
         self._ends: dict[tuple[str, datetime], Heard] = {}
+        self.name = receiver.name
         for heard in receiver.heard:
             self._take(heard)
 
@@ -341,6 +345,12 @@ def judged(run: Run, seconds: float) -> Outcome:
         out_of_order=sum(book.out_of_order for book in books),
         owed=run.truth.owed(),
         seconds=seconds,
+        missing=[
+            f"{book.name} {name} {began:%H:%M:%S.%f} {'end' if ended else 'firing'}"
+            for book in books
+            for name, began, ended in due
+            if book.fate(name, began, ended) == "lost"
+        ],
     )
 
 

@@ -26,7 +26,7 @@ from watcher.model.changes import Changes
 from watcher.model.config import Integration, Receiver, Secret, SlackConfig, WebhookConfig
 from watcher.model.delivery import Delivered, Outcome, TryLater
 from watcher.model.kube import Pod
-from watcher.model.message import Notification
+from watcher.model.message import Notification, SendReason
 from watcher.model.observations import EventType, Listing, PodSeen, Started, Synced
 from watcher.model.state import OutboxRow
 from watcher.store.memory import MemoryStore
@@ -181,35 +181,38 @@ class Count(msgspec.Struct, kw_only=True):
     groups: int
     digests: int
     drained: float
+    """Seconds until the last message had arrived, from the moment at which the receiver was back."""
 
 
-async def outage(world: World) -> Count:
+async def outage(world: World) -> tuple[Count, list[Notification]]:
+    """What it cost, and what was heard after it."""
     for number in range(LONG_ONES):
         await world.sees(broken(f"long{number}"))
         await asyncio.sleep(10)
     begin = world.now()
-    before = (world.store.commits, world.line.attempts, world.store.leases)
-    assert len({alert.fingerprint for _, one in world.line.heard for alert in one.alerts}) >= LONG_ONES - 2
     world.line.down = True
     world.groups.clear()
-    world.line.heard_before = len(world.line.heard)
+    heard_before = len(world.line.heard)
+    before = (world.store.commits, world.line.attempts, world.store.leases)
     for second, one in hour(random.Random(4)):
         await world.until(begin + second)
         await world.sees(one)
     await world.until(begin + HOUR)
-    spent = (world.store.commits, world.line.attempts, world.store.leases)
+    after = (world.store.commits, world.line.attempts, world.store.leases)
+    commits, attempts, leases = (late - early for early, late in zip(before, after, strict=True))
     world.line.down = False
-    groups = set(world.groups)
     await drained(world)
-    return Count(
-        commits=spent[0] - before[0],
-        attempts=spent[1] - before[1],
-        leases=spent[2] - before[2],
-        messages=len(world.line.heard) - world.line.heard_before,
-        groups=len(groups),
-        digests=sum(one.reason.name == "DIGEST" for _, one in world.line.heard[world.line.heard_before :]),
+    late = [one for _, one in world.line.heard[heard_before:]]
+    count = Count(
+        commits=commits,
+        attempts=attempts,
+        leases=leases,
+        messages=len(late),
+        groups=len(world.groups),
+        digests=sum(one.reason is SendReason.DIGEST for one in late),
         drained=world.line.heard[-1][0] - begin - HOUR,
     )
+    return count, late
 
 
 async def drained(world: World) -> None:
@@ -218,3 +221,40 @@ async def drained(world: World) -> None:
         while world.dispatcher.waiting():
             await asyncio.sleep(1)
     await asyncio.sleep(HOUR / 2)
+
+
+def instances(messages: list[Notification], status: str) -> Counter[Instance]:
+    return Counter((one.fingerprint, one.starts_at) for m in messages for one in m.alerts if one.status == status)
+
+
+def last_heard(world: World) -> dict[Instance, str]:
+    return {(one.fingerprint, one.starts_at): one.status for _, m in world.line.heard for one in m.alerts}
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("integration", [HOOK, SLACK], ids=["webhook", "chat"])
+async def test_after_an_hour_without_its_receiver_it_hears_what_is_true_and_little_more(
+    integration: Integration,
+) -> None:
+    async with World(integration).running() as world:
+        count, late = await outage(world)
+        view = world.writer.view
+    print(f"\n{type(integration).__name__}: {len(world.over)} alerts, {count}")
+    last = last_heard(world)
+    fires = {instance for instance, over in world.over.items() if not over}
+    assert len(fires) == LONG_ONES // 2 + LAST_ONES
+    assert all(last.get(one) == "firing" for one in fires)
+    assert all(status == "resolved" for one, status in last.items() if one not in fires)
+    ended = {fingerprint for (fingerprint, _), over in world.over.items() if over}
+    assert ended <= {fingerprint for fingerprint, _ in last}, "each workload's last alert, at the least"
+    assert set(instances(late, "resolved").values()) == {1}, "no end is told twice"
+    singles = [one for one in late if one.reason is not SendReason.DIGEST]
+    assert set(instances(singles, "firing").values()) <= {1}
+    assert not world.writer.stats.set_aside
+    # Nothing stays behind, and the hour itself was quiet.
+    assert not view.outbox.rows
+    assert {told.key.alert for told in view.told.rows.values()} == {a.key for a in view.alerts.rows.values()}
+    assert count.messages <= count.groups + count.digests
+    assert count.attempts <= 60
+    assert count.leases <= 2 * count.attempts
+    assert count.drained <= 5 * MINUTE + 2 * count.messages

@@ -67,8 +67,7 @@ def _speak(step: Step, group: Group, target: tuple[str, Integration], alerts: li
 
 
 def _conversation(step: Step, group: Group, integration: str, alerts: list[Alert]) -> Conversation:
-    waiting = [row for row in step.draft.outbox.by("group", group.id) if row.integration == integration]
-    waiting = [row for row in waiting if _may_be_replaced(step, row)]
+    waiting = _replaceable(step, group, integration)
     ids = {row.id for row in waiting}
     said: dict[AlertKey, Told] = {}
     told: dict[AlertKey, Told] = {}
@@ -106,6 +105,17 @@ def _owed(
     found = {one.alert.key: one.alert for one in group.owed if one.integration == integration}
     found |= {alert.key: alert for row in waiting for alert in row.ended}
     return tuple(alert for key, alert in sorted(found.items()) if key not in present)
+
+
+def _replaceable(step: Step, group: Group, integration: str) -> list[OutboxRow]:
+    """What the next message may take the place of, in order: one that waits, and all behind it, be they ever so young.
+
+    Never one without those behind it: what it says would come after what has happened since.
+    """
+    rows = [row for row in step.draft.outbox.by("group", group.id) if row.integration == integration]
+    rows.sort(key=lambda row: (row.created_at, row.id))
+    first = next((number for number, row in enumerate(rows) if _may_be_replaced(step, row)), len(rows))
+    return rows[first:]
 
 
 def _may_be_replaced(step: Step, row: OutboxRow) -> bool:

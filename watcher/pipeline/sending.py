@@ -58,14 +58,16 @@ def send(step: Step, talk: Conversation, plan: Plan) -> Group:
     alerts = {alert.key: alert for alert in talk.owed}
     found = [facts(step, key, talk.told.get(key)) for key in plan.firing]
     for key in plan.ended:
-        alert = step.draft.alerts.get(key) or alerts[key]
+        # What is owed first: under its key something new may fire meanwhile, which is told elsewhere.
+        alert = alerts.get(key) or step.draft.alerts.get(key)
+        assert alert is not None
         alerts[key] = alert
         found.append(facts_of_ended(step, alert, talk.told.get(key), unheard=key in talk.unheard))
     row = _enqueue(step, talk, compose(step, talk, reason, found), tuple(alerts[key] for key in plan.ended))
     for key in plan.firing:
         _tell(step, talk, key, row.id)
     for key in plan.ended:
-        step.draft.told.drop(ToldKey(receiver=talk.group.receiver, integration=talk.integration, alert=key))
+        _untell(step, talk, key)
     for key in (*plan.firing, *plan.ended):
         note(step, talk, key, ("send", reason.value, row.id))
     return _spoken(step, talk, plan)
@@ -198,6 +200,14 @@ def _tell(step: Step, talk: Conversation, key: AlertKey, message: str) -> None:
             bare=alert.evidence_asked is not None and alert.evidence is None,
         ),
     )
+
+
+def _untell(step: Step, talk: Conversation, key: AlertKey) -> None:
+    """Its end is told. A row of another group tells of a later alert under this key."""
+    row_key = ToldKey(receiver=talk.group.receiver, integration=talk.integration, alert=key)
+    row = step.draft.told.get(row_key)
+    if row is not None and (row.group == talk.group.id or step.draft.groups.get(row.group) is None):
+        step.draft.told.drop(row_key)
 
 
 def _spoken(step: Step, talk: Conversation, plan: Plan) -> Group:

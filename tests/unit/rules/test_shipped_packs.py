@@ -34,11 +34,15 @@ def test_a_pack_has_neither_errors_nor_warnings(pack: Path) -> None:
     assert all(rule.severity for rule in rules)
 
 
+BY_STORIES = {"WatcherCannotDeliver"}
+"""What rule tests cannot observe: a receiver's answers (tests/acceptance/test_channels.py)."""
+
+
 @pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.stem)
 def test_each_alert_of_a_pack_has_a_test_that_fires_and_the_pack_some_that_must_not(pack: Path) -> None:
     tests = cases_of(pack)
     rules, _ = compile_rules([load(pack.read_bytes(), str(pack))])
     firing = {expected.alert for test in tests for each in test.expectations for expected in each.firing}
-    assert {rule.alert for rule in rules} <= firing
+    assert {rule.alert for rule in rules} - BY_STORIES <= firing
     assert any(not any(each.firing for each in test.expectations) for test in tests)
     assert all(test.reason for test in tests)
