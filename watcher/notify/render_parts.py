@@ -8,7 +8,7 @@ from typing import Final
 
 from watcher.lib.rollouts import rollout_words
 from watcher.model.message import Block, Heading, Log, Text
-from watcher.model.signals import PodNotReady, PodPending
+from watcher.model.signals import ImagePullFailing, PodNotReady, PodPending
 from watcher.model.state import Alert, Member
 from watcher.notify.render_case import Case
 from watcher.notify.render_ends import end_title, ended
@@ -40,6 +40,8 @@ SHORT_DESCRIPTION: Final = 200
 HINT_LIMIT: Final = 160
 
 _BACK_OFF: Final = "back-off"
+_OF_IMAGES: Final = ("failed: failed to pull image", "failed: error: errimagepull", "failed: error: imagepullbackoff")
+"""The kubelet's events beside a pull that failed."""
 """The kubelet's events that only repeat what the sentence says."""
 
 
@@ -235,8 +237,17 @@ def _pod_names(case: Case) -> list[str]:
 def _events(case: Case) -> Iterator[Text]:
     evidence = case.alert.evidence
     events = list(dict.fromkeys(said(event) for event in (evidence.events if evidence else ())))
-    for event in [event for event in events if event and _BACK_OFF not in event.lower()][:EVENTS]:
+    for event in [event for event in events if event and not _is_known(event, case)][:EVENTS]:
         yield paragraph([f"Kubernetes says: {event}"])
+
+
+def _is_known(event: str, case: Case) -> bool:
+    """It says no more than the sentence above: the pause, or why the image is not there."""
+    low = event.lower()
+    if _BACK_OFF in low:
+        return True
+    signal = case.alert.lead
+    return isinstance(signal, ImagePullFailing) and signal.cause != "unknown" and low.startswith(_OF_IMAGES)
 
 
 def _log(case: Case) -> Iterator[Block]:

@@ -7,6 +7,7 @@ all that it would have said; an end that was refused is owed until it is heard. 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -48,7 +49,8 @@ def _speak(step: Step, group: Group, target: tuple[str, Integration], alerts: li
     integration, config = target
     mine = [alert for alert in alerts if _is_told_here(step, group, integration, alert)]
     talk = _conversation(step, group, integration, mine)
-    candidates = [_candidate(step, group, alert) for alert in mine]
+    owed = {alert.key for alert in talk.owed}
+    candidates = [_candidate(step, group, alert) for alert in mine if alert.key not in owed]
     candidates += [Candidate(alert=alert, members=0, pods=0) for alert in talk.owed]
     last = None if _is_stuck(step, group, integration) else _last_sent(group, integration)
     wants_ends = config.send_resolved or any(c.alert.ends_at and c.alert.key in talk.unheard for c in candidates)
@@ -83,7 +85,7 @@ def _conversation(step: Step, group: Group, integration: str, alerts: list[Alert
                 row = msgspec.structs.replace(row, lost=True) if row.delivered else None
         if row is not None:
             told[alert.key] = row
-    owed = _owed(step, group, integration, waiting, {alert.key for alert in alerts})
+    owed = _owed(group, integration, waiting, {alert.key for alert in alerts if _is_news(step, group, alert, told)})
     for alert in owed:
         key = ToldKey(receiver=group.receiver, integration=integration, alert=alert.key)
         told[alert.key] = said[alert.key] = Told(key=key, group=group.id, at=step.at, message="")
@@ -98,13 +100,16 @@ def _conversation(step: Step, group: Group, integration: str, alerts: list[Alert
     )
 
 
-def _owed(
-    step: Step, group: Group, integration: str, waiting: list[OutboxRow], present: set[AlertKey]
-) -> tuple[Alert, ...]:
-    """Alerts that are over and forgotten, whose end this integration has not heard."""
+def _is_news(step: Step, group: Group, alert: Alert, told: Mapping[AlertKey, Told]) -> bool:
+    """Whether the integration hears of it, so that an earlier end under its key needs no word any more."""
+    return alert.key in told or (alert.ends_at is None and _candidate(step, group, alert).held is None)
+
+
+def _owed(group: Group, integration: str, waiting: list[OutboxRow], told_anyway: set[AlertKey]) -> tuple[Alert, ...]:
+    """Alerts that are over, whose end this integration has not heard, nor of a later one under the same key."""
     found = {one.alert.key: one.alert for one in group.owed if one.integration == integration}
     found |= {alert.key: alert for row in waiting for alert in row.ended}
-    return tuple(alert for key, alert in sorted(found.items()) if key not in present)
+    return tuple(alert for key, alert in sorted(found.items()) if key not in told_anyway)
 
 
 def _replaceable(step: Step, group: Group, integration: str) -> list[OutboxRow]:

@@ -37,7 +37,8 @@ def facts(step: Step, key: AlertKey, told: Told | None) -> AlertFacts:
 
 def facts_of_ended(step: Step, alert: Alert, told: Told | None, *, unheard: bool) -> AlertFacts:
     """Of an alert that is over, and perhaps forgotten. `unheard`: its receiver never heard that it began."""
-    if step.draft.alerts.get(alert.key) is not None:
+    present = step.draft.alerts.get(alert.key)
+    if present is not None and (present.starts_at, present.ends_at) == (alert.starts_at, alert.ends_at):
         found = facts(step, alert.key, told)
     else:
         found = AlertFacts(
