@@ -27,15 +27,14 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.moody import PATIENCE, Heard, Receiver
+from benchmarks.moody import PATIENCE, Receiver
+from benchmarks.verdict import Book, Outcome
 from watcher.demo import DemoCluster
 from watcher.demo.pods import Container, make, waiting
 
 RECEIVERS = 5
 IN_A_GROUP = 3
 """Workloads of a namespace: they are told together."""
-RECORDED_WITHIN = 2.0
-"""Seconds after an answer in which a kill may come before its record, on a slow machine."""
 RULES = """\
 groups:
   - name: images
@@ -60,52 +59,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 LONG = Plan(kills=100, workloads=50, cycles=2, longest_life=4.0, longest_down=25.0)
 SHORT = Plan(kills=20, workloads=10, cycles=2, longest_life=2.4, longest_down=5.0, drain_within=60.0)
-
-
-class Outcome(msgspec.Struct, kw_only=True):
-    kills: int
-    due: int
-    """For each receiver and each alert: that it fires, and that it ended."""
-    lost: int
-    gave_way: int
-    """Of a workload's alert that a later one of the same workload took the place of, before the receiver was back."""
-    messages: int
-    """Heard, of alerts; those about receivers that do not deliver are `troubles`."""
-    troubles: int
-    refused: int
-    repeated: int
-    """Messages heard again because of a kill."""
-    most_repeats: int
-    """Of one message, because of one kill."""
-    own_fault: int
-    """Messages heard again because the receiver cut its own answer, or let Watcher wait for too long."""
-    unexplained: int
-    """Messages heard twice without either."""
-    told_again: int
-    """Ends heard in two different messages, without either."""
-    out_of_order: int
-    owed: int
-    """Messages and told alerts that are left in the store at the end."""
-    seconds: float
-    missing: list[str]
-    """Whose news was lost, and at which receiver."""
-
-    @property
-    def good(self) -> bool:
-        wrong = (self.lost, self.unexplained, self.told_again, self.out_of_order, self.owed)
-        return not any(wrong) and self.most_repeats <= 1 and self.messages > 0
-
-    def __str__(self) -> str:
-        return (
-            f"{self.kills} kills, {self.due} pieces of news due at {RECEIVERS} receivers: {self.lost} lost, "
-            f"{self.gave_way} gave way to later ones of the same workload; "
-            f"{self.messages} messages heard, {self.refused} refused; "
-            f"{self.repeated} repeated by kills (at most {self.most_repeats} of a message and a kill), "
-            f"{self.own_fault} by receivers that cut their answer, {self.unexplained} otherwise; "
-            f"{self.told_again} ends told again; {self.out_of_order} out of order; {self.owed} owed at the end; "
-            f"{self.troubles} messages about receivers; {self.seconds:.0f} s"
-            + "".join(f"\nlost: {one}" for one in self.missing)
-        )
 
 
 class Truth:
@@ -271,59 +224,6 @@ class Run:
         self._demo.cluster.put(pod)
 
 
-class Book:
-    """What one receiver heard, judged."""
-
-    def __init__(self, receiver: Receiver, kills: Sequence[float]) -> None:
-        self.by_kill: Counter[tuple[str, float]] = Counter()
-        """(message, kill) -> how often it was heard again."""
-        self.own_fault = self.unexplained = self.told_again = self.out_of_order = 0
-        self._kills = kills
-        self._said: dict[str, list[tuple[datetime, bool]]] = {}
-        self._before: dict[str, Heard] = {}
-        self._ends: dict[tuple[str, datetime], Heard] = {}
-        self.name = receiver.name
-        for heard in receiver.heard:
-            self._take(heard)
-
-    def fate(self, workload: str, began: datetime, ended: bool) -> str:
-        said = self._said.get(workload, ())
-        if any(one == began and (over or not ended) for one, over in said):
-            return "heard"
-        return "gave way" if any(one > began for one, _ in said) else "lost"
-
-    def _take(self, heard: Heard) -> None:
-        before = self._before.get(heard.key)
-        if before is not None:
-            self.unexplained += not self._explained(before)
-        told = {
-            earlier.key: earlier
-            for piece in heard.pieces
-            if piece.ended
-            and (earlier := self._ends.get((piece.alert, piece.began))) is not None
-            and earlier.key != heard.key
-        }
-        self.told_again += sum(not self._explained(earlier) for earlier in told.values())
-        self._before[heard.key] = heard
-        for piece in heard.pieces:
-            said = self._said.setdefault(piece.alert, [])
-            self.out_of_order += bool(said) and said[-1] > (piece.began, piece.ended)
-            said.append((piece.began, piece.ended))
-            if piece.ended:
-                self._ends[piece.alert, piece.began] = heard
-
-    def _explained(self, heard: Heard) -> bool:
-        """Whether Watcher may send again what was taken: it was killed, or not answered, before it could record it."""
-        if heard.own_trouble or heard.answered is None:
-            self.own_fault += 1
-            return True
-        until = heard.answered + RECORDED_WITHIN
-        kill = next((time for time in self._kills if heard.at <= time <= until), None)
-        if kill is not None:
-            self.by_kill[heard.key, kill] += 1
-        return kill is not None
-
-
 def judged(run: Run, seconds: float) -> Outcome:
     books = [Book(receiver, run.kills) for receiver in run.receivers]
     due = [(name, began, ended) for name, all in run.truth.began.items() for began in all for ended in (False, True)]
@@ -331,6 +231,7 @@ def judged(run: Run, seconds: float) -> Outcome:
     never = run.plan.workloads * run.plan.cycles * 2 - run.steps
     return Outcome(
         kills=len(run.kills),
+        receivers=len(books),
         due=sum(fates.values()) + never * len(books),
         lost=fates["lost"] + never * len(books),
         gave_way=fates["gave way"],

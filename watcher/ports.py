@@ -12,6 +12,7 @@ from watcher.model.delivery import Outcome
 from watcher.model.evidence import Evidence, EvidenceRequest
 from watcher.model.message import Notification
 from watcher.model.observations import Input
+from watcher.model.silence import SilenceChange
 from watcher.model.state import Attempt, Decision, MessageState, OutboxRow, Transition
 
 
@@ -92,6 +93,10 @@ class Store(Protocol):
 
     async def attempts(self, message: str) -> Sequence[Attempt]:
         """The attempts to deliver one message, oldest first."""
+        ...
+
+    async def silence_changes(self, silence: str = "", limit: int = 100) -> Sequence[SilenceChange]:
+        """Who made, changed or ended a silence (empty: any), the newest first."""
         ...
 
     async def prune(self, before: datetime, limit: int) -> int:

@@ -103,6 +103,16 @@ def test_63_what_joins_a_digest_later_is_told_in_the_next_one() -> None:
     assert told(story)[10:] == [("DIGEST", 10), ("DIGEST", 15)]
 
 
+def test_63_what_is_over_before_its_digest_came_is_named_in_it_too() -> None:
+    story = storm(20, SLACK)
+    for number in range(15, 20):
+        story.at(5 + number * 0.05).sees(pod(f"w{number}-1", owner=f"Deployment/w{number}"))
+        story.at(6 + number * 0.05).deletes(pod(f"w{number}-1", owner=f"Deployment/w{number}"))
+    story.until(HOUR)
+    named = {alert.labels["workload"] for one in story.sent for alert in one.alerts if one.reason.name == "DIGEST"}
+    assert {f"w{number}" for number in range(10, 15)} <= named
+
+
 def test_what_comes_slowly_is_no_storm() -> None:
     story = Timeline(receivers=(to(SLACK),)).at(0).lists()
     for number in range(30):

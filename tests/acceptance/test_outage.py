@@ -239,12 +239,15 @@ def last_heard(world: World) -> dict[Instance, str]:
 @pytest.mark.looptime
 @pytest.mark.parametrize("integration", [HOOK, SLACK], ids=["webhook", "chat"])
 async def test_after_an_hour_without_its_receiver_it_hears_what_is_true_and_little_more(
-    integration: Integration,
+    integration: Integration, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with World(integration).running() as world:
         count, late = await outage(world)
         view = world.writer.view
-    print(f"\n{type(integration).__name__}: {len(world.over)} alerts, {len(world.decided)} of them decided; {count}")
+    with capsys.disabled():
+        print(
+            f"\n{type(integration).__name__}: {len(world.over)} alerts, {len(world.decided)} of them decided; {count}"
+        )
     last = last_heard(world)
     fires = {instance for instance, over in world.over.items() if not over}
     assert len(fires) == LONG_ONES // 2 + LAST_ONES

@@ -410,7 +410,9 @@ def test_a_mistake_in_the_words_costs_neither_the_news_nor_the_service(
 
     for name in ("render", "summary"):
         monkeypatch.setattr(sending, name, broken_words)
-    story = Timeline(delivers=False, first_start=start).at(0).lists(looping("web-1")).at(60).sees(healed(at=50))
+    story = Timeline(delivers=False, first_start=start).at(0).lists(looping("web-1"))
+    story.until(30)
+    answered(story, 31, Delivered()).at(60).sees(healed(at=50))
     story.until(2 * HOUR)
     first, last = story.sent
     assert (first.status, last.status) == ("firing", "resolved")

@@ -34,6 +34,7 @@ from watcher.model.observations import (
     StatsSampled,
     Synced,
 )
+from watcher.model.silence import Answer
 from watcher.pipeline import Core
 from watcher.replay.player import Player
 from watcher.routing.route import Route
@@ -106,6 +107,7 @@ class Timeline:
         self.player = Player(self.core)
         self.sent: list[Notification] = []
         self.mistakes: set[Mistake] = set()
+        self.answers: dict[str, Answer] = {}
         self.inputs: list[Input] = []
         self._at = 0.0
         self._known: set[str] = set()
@@ -196,6 +198,7 @@ class Timeline:
         if changes.durable:
             done(self.store.commit(changes, now))
         self.mistakes.update(changes.mistakes)
+        self.answers.update(changes.answers)
         rows = [row for row in changes.outbox.values() if row is not None] + changes.finished
         new = [row.notification for row in rows if row.id not in known]
         self.sent.extend(sorted(new, key=lambda n: (n.at, n.id)))

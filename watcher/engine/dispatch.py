@@ -86,7 +86,7 @@ class Dispatcher:
         for row_id, row in outbox.items():
             if row is None:
                 for worker in self._workers.values():
-                    worker.drop(row_id)
+                    worker.withhold(row_id)
 
     def committed(
         self, outbox: Mapping[str, OutboxRow | None], channels: Mapping[Name, Channel | None] | None = None
@@ -95,10 +95,12 @@ class Dispatcher:
         for channel in (channels or {}).values():
             if channel is not None:
                 self._tune(channel)
-        self.withhold(outbox)
-        for row in outbox.values():
+        for row_id, row in outbox.items():
             if row is not None:
                 self._place(row, leased=row.attempts == 0)
+            else:
+                for worker in self._workers.values():
+                    worker.drop(row_id)
 
     def _tune(self, channel: Channel) -> None:
         worker = self._workers.get(channel.key)

@@ -46,6 +46,8 @@ class Worker:
         self._flying: set[str] = set()
         self._resting: set[str] = set()
         """Sent, and not yet recorded."""
+        self._withheld: set[str] = set()
+        """Taken out of the queue by a commit that is under way."""
         self._sender = sender
         self._store = store
         self._intake = intake
@@ -53,8 +55,11 @@ class Worker:
         self._wake = asyncio.Event()
 
     def put(self, row: OutboxRow, *, leased: bool) -> None:
+        old = self.rows.get(row.id)
         self.rows[row.id] = row
-        self._resting.discard(row.id)
+        if old is None or old.attempts != row.attempts:
+            # Its outcome is recorded; a row that is put for another reason may be on its way.
+            self._resting.discard(row.id)
         if leased:
             self._leased[row.id] = self._clock.now() + LEASE / 2
         self._wake.set()
@@ -63,7 +68,13 @@ class Worker:
         self.rows.pop(row_id, None)
         self._leased.pop(row_id, None)
         self._resting.discard(row_id)
+        self._withheld.discard(row_id)
         self._wake.set()
+
+    def withhold(self, row_id: str) -> None:
+        """Do not begin it any more. Until that is committed it stands before the later ones of its conversation."""
+        if row_id in self.rows:
+            self._withheld.add(row_id)
 
     def tune(self, channel: Channel) -> None:
         self.channel = channel
@@ -80,9 +91,12 @@ class Worker:
     def next_row(self) -> OutboxRow | None:
         """The row to send next: the first of its conversation, the earliest due of those."""
         heads: dict[str, OutboxRow] = {}
-        for row in sorted(self.rows.values(), key=lambda row: (row.created_at, row.id)):
-            heads.setdefault(row.group, row)
-        ready = (row for row in heads.values() if row.id not in self._flying and row.id not in self._resting)
+        for row in self.rows.values():
+            head = heads.get(row.group)
+            if head is None or (row.created_at, row.id) < (head.created_at, head.id):
+                heads[row.group] = row
+        away = self._flying | self._resting | self._withheld
+        ready = (row for row in heads.values() if row.id not in away)
         return min(ready, key=lambda row: (row.next_at, row.created_at, row.id), default=None)
 
     def _wait_for(self) -> float | None:
@@ -90,10 +104,12 @@ class Worker:
         alone = self._width == 1 or self.channel.failures
         if (alone and (self._flying or self._resting)) or len(self._flying) >= self._width:
             return None
+        # The channel's pause first: while it lasts, nobody has to look through thousands of rows at each commit.
+        rest = self._clock.until(self.channel.not_before) if self.channel.not_before is not None else 0.0
+        if rest > 0.0 and self.rows:
+            return rest
         row = self.next_row()
-        if row is None:
-            return None
-        return self._clock.until(max(row.next_at, self.channel.not_before or row.next_at))
+        return None if row is None else self._clock.until(row.next_at)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -106,8 +122,7 @@ class Worker:
         while True:
             self._wake.clear()
             pause = self._wait_for()
-            row = self.next_row()
-            if pause == 0.0 and row is not None:
+            if pause == 0.0 and (row := self.next_row()) is not None:
                 return row
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -139,7 +154,7 @@ class Worker:
         self._leased.update({one.id: now + LEASE / 2 for one in leased})
         if row.id not in self._leased:
             await asyncio.sleep(1)
-        return row.id in self._leased and row.id in self.rows
+        return row.id in self._leased and row.id in self.rows and row.id not in self._withheld
 
     async def _try(self, row: OutboxRow) -> Outcome:
         """An adapter that raises is a mistake of ours: it costs this message, neither the service nor the others."""

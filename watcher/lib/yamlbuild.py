@@ -27,8 +27,9 @@ class Stop(Exception):
 class Node:
     """A part of the document. Lines and columns count from 0.
 
-    `text` is the source of a scalar; `entries` are the children of a mapping by key, each with the place of
-    the key; `items` those of a list. `size` counts nodes with aliases expanded, `height` the levels below.
+    `text` is the source of a scalar, `span` where in the whole text it begins and ends; `entries` are the children
+    of a mapping by key, each with the place of the key; `items` those of a list. `size` counts nodes with aliases
+    expanded, `height` the levels below.
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class Node:
         "line",
         "plain",
         "size",
+        "span",
         "text",
     )
 
@@ -51,6 +53,7 @@ class Node:
         self.column: int = mark.column
         self.data = data
         self.text: str | None = None
+        self.span: tuple[int, int] | None = None
         self.plain = False
         self.flow = False
         self.is_open = False
@@ -124,6 +127,7 @@ class Builder:
         mark, text = event.start_mark, event.value
         node = Node(mark, text)
         node.text = text
+        node.span = (mark.index, event.end_mark.index)
         node.plain = event.implicit[0]
         if event.tag is not None:
             node.data = self._tagged(event)

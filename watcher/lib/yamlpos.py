@@ -91,13 +91,22 @@ class Document:
 
         None for a mapping, a list or a path that does not exist.
         """
+        node = self._at(path)
+        return node.text if node is not None else None
+
+    def span(self, path: Path) -> tuple[int, int] | None:
+        """Where in `text` the scalar at `path` begins (with its anchor and tag) and ends; None as for `source`."""
+        node = self._at(path)
+        return node.span if node is not None else None
+
+    def _at(self, path: Path) -> Node | None:
         node = self._root
         for step in path:
             found = _step(node, step)
             if found is None:
                 return None
             node = found[0]
-        return node.text
+        return node
 
     def problem(self, path: Path, message: str, *, key: bool = False, severity: Severity = Severity.ERROR) -> Problem:
         """A problem at `path`, found as `position` finds it."""

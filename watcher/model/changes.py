@@ -17,6 +17,7 @@ from watcher.model.evidence import EvidenceRequest
 from watcher.model.hints import Mistake
 from watcher.model.identity import AlertKey, MemberKey
 from watcher.model.observations import Scope
+from watcher.model.silence import Answer, Silence, SilenceChange
 from watcher.model.state import (
     Alert,
     Attempt,
@@ -41,13 +42,19 @@ from watcher.model.state import (
 from watcher.model.table import Overlay, Rank, Table, Timer
 
 
+def place_of(silence: Silence) -> tuple[str, str]:
+    """A label that every alert which it silences has (`("", "")`: none is certain): it is looked up by an alert's."""
+    sure = (one for one in silence.matchers if one.value and one.is_equal and not one.is_regex)
+    return next(((one.name, one.value) for one in sure), ("", ""))
+
+
 def _member_pod(row: Member) -> str:
     return row.key.subject.uid
 
 
 IN_MEMORY = ("pods", "claims", "nodes", "namespaces", "warned")
 """Tables that the first lists of a process bring back."""
-STORED = ("scopes", "histories", "volumes", "members", "alerts", "groups", "told", "outbox", "channels")
+STORED = ("scopes", "histories", "volumes", "members", "alerts", "groups", "told", "outbox", "channels", "silences")
 TABLES = (*IN_MEMORY, *STORED)
 """All tables, by their names in View, Changes and Draft."""
 
@@ -91,6 +98,7 @@ class View:
                 "workload": lambda a: a.workload,
                 "firing": lambda a: a.ends_at is None or None,
                 "explained_by": lambda a: a.explained_by,
+                "silenced_by": lambda a: frozenset(a.silenced_by) if a.silenced_by else None,
             },
             (Rank.ALERT, _alert_due),
         )
@@ -105,6 +113,7 @@ class View:
         self.outbox: Table[str, OutboxRow] = Table(
             {"group": lambda m: m.group, "channel": lambda m: (m.receiver, m.integration)}
         )
+        self.silences: Table[str, Silence] = Table({"place": place_of}, (Rank.SILENCE, lambda s: s.due))
         self.channels: Table[tuple[str, str], Channel] = Table({}, (Rank.CHANNEL, lambda c: c.due))
         self.in_flight: frozenset[str] = frozenset()
         """Messages that are being sent right now: nothing may take their place."""
@@ -168,6 +177,10 @@ class Changes(msgspec.Struct, kw_only=True):
     outbox: dict[str, OutboxRow | None] = {}
     """None: it left the queue; its final row is in `finished`."""
     channels: dict[tuple[str, str], Channel | None] = {}
+    silences: dict[str, Silence | None] = {}
+    silence_changes: list[SilenceChange] = []
+    answers: dict[str, Answer] = {}
+    """To those who wait for what became of their request, by its name."""
     finished: list[OutboxRow] = []
     transitions: list[Transition] = []
     decisions: list[Decision] = []
@@ -182,7 +195,7 @@ class Changes(msgspec.Struct, kw_only=True):
     def durable(self) -> bool:
         """Whether anything has to be committed. A healthy pod changes nothing that is stored."""
         return any(getattr(self, name) for name in STORED) or bool(
-            self.finished or self.transitions or self.decisions or self.attempts
+            self.finished or self.transitions or self.decisions or self.attempts or self.silence_changes
         )
 
 
@@ -206,6 +219,9 @@ class Draft:
         self.told = Overlay(view.told)
         self.outbox = Overlay(view.outbox)
         self.channels = Overlay(view.channels, view.muted)
+        self.silences = Overlay(view.silences, view.muted)
+        self.silence_changes: list[SilenceChange] = []
+        self.answers: dict[str, Answer] = {}
         self.in_flight = view.in_flight
         self.finished: list[OutboxRow] = []
         self.transitions: list[Transition] = []
@@ -221,6 +237,7 @@ class Draft:
             self.alerts,
             self.groups,
             self.channels,
+            self.silences,
         )
 
     def first_timer(self, floor: datetime | None) -> Timer | None:
@@ -240,5 +257,7 @@ class Draft:
             attempts=self.attempts,
             fetch=self.fetch,
             mistakes=self.mistakes,
+            silence_changes=self.silence_changes,
+            answers=self.answers,
             refused=self.refused,
         )

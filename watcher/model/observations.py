@@ -16,6 +16,7 @@ from watcher.model.evidence import Evidence
 from watcher.model.kube import Event, Namespace, Node, PersistentVolumeClaim, Pod
 from watcher.model.kubelet import Summary
 from watcher.model.message import Notification
+from watcher.model.silence import Silence
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True, tag_field="input", gc=False):
@@ -157,6 +158,23 @@ class ResendAsked(Observed, frozen=True, kw_only=True, tag="resend"):
     notification: Notification
 
 
+class SilenceAsked(Observed, frozen=True, kw_only=True, tag="silence"):
+    """Somebody makes a silence, or changes the one whose id it has. `new_id`: of a new one. `request`: who waits."""
+
+    request: str
+    silence: Silence
+    new_id: str
+    by: str = ""
+
+
+class SilenceExpireAsked(Observed, frozen=True, kw_only=True, tag="expire"):
+    """Somebody ends a silence."""
+
+    request: str
+    id: str
+    by: str = ""
+
+
 class Ended(Observed, frozen=True, kw_only=True, tag="ended"):
     """A recording's last line: nothing more happened until `at`."""
 
@@ -175,5 +193,7 @@ Input = (
     | DeliveryDone
     | SendTestAsked
     | ResendAsked
+    | SilenceAsked
+    | SilenceExpireAsked
     | Ended
 )

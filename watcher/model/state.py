@@ -289,6 +289,8 @@ class Alert(Row, frozen=True, kw_only=True):
     """It began or ended in that instant: what it explains or inhibits is looked at too."""
     held_by: AlertKey | None = None
     """Inhibited by this alert."""
+    silenced_by: tuple[str, ...] = ()
+    """Ids of the silences that mute it."""
     explained_by: AlertKey | None = None
     """All of its members are explained; one of the causes."""
     unseen_since: datetime | None = None
@@ -332,6 +334,8 @@ class Owed(Row, frozen=True, kw_only=True):
 
     integration: str
     alert: Alert
+    unheard: bool = False
+    """That it fired was not heard either."""
 
 
 class Group(Row, frozen=True, kw_only=True):
@@ -408,6 +412,10 @@ class OutboxRow(Row, frozen=True, kw_only=True):
     """Of the conversation's last new message, for channels that can edit it."""
     ended: tuple[Alert, ...] = ()
     """Alerts whose end it tells: they are forgotten elsewhere."""
+    unheard: tuple[AlertKey, ...] = ()
+    """Those of them that were not heard to fire."""
+    waits_since: datetime | None = None
+    """When the first of the messages was made whose place it took."""
 
 
 class Channel(Row, frozen=True, kw_only=True):

@@ -22,9 +22,10 @@ class Rank:
 
     WINDOW = 0
     CHANNEL = 1
-    MEMBER = 2
-    ALERT = 3
-    GROUP = 4
+    SILENCE = 2
+    MEMBER = 3
+    ALERT = 4
+    GROUP = 5
 
 
 Timer = tuple[datetime, int, Any]

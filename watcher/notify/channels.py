@@ -72,7 +72,8 @@ def edits(config: Integration) -> bool:
 def after_attempt(channel: Channel, outcome: Outcome, config: Integration, at: datetime) -> Channel:
     """What one attempt says of the channel."""
     paced_to, slot = _pace(channel, traits(config), at)
-    waits = [slot]
+    # Another message that was on its way at the same time may have been asked to wait for longer.
+    waits = [slot, channel.not_before]
     failures, dead_at, error = channel.failures, channel.dead_at, channel.error
     match outcome:
         case Delivered(pause=pause):
@@ -84,7 +85,7 @@ def after_attempt(channel: Channel, outcome: Outcome, config: Integration, at: d
             waits.append(at + _circuit_pause(channel, failures) if failures >= CIRCUIT_OPENS_AT else None)
         case GiveUp(reason=reason):
             dead_at, error = at, reason
-    known = [time for time in waits if time is not None]
+    known = [time for time in waits if time is not None and time > at]
     return msgspec.structs.replace(
         channel,
         paced_to=paced_to,

@@ -26,7 +26,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     members: int
     pods: int
     held: HoldReason | None = None
-    """Why it may not be told while it fires (explained, inhibited, …)."""
+    """Why it may not be told (explained, inhibited, …); of one that has ended: why its end may not (silenced)."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -52,8 +52,8 @@ def decide(
 ) -> Plan:
     """`told`: this integration's rows for the group's alerts; `last_sent`: when the group was last sent to it."""
     firing = [c for c in candidates if c.alert.ends_at is None and c.held is None]
-    held = [(c.alert.key, c.held) for c in candidates if c.alert.ends_at is None and c.held is not None]
-    over = [c.alert.key for c in candidates if c.alert.ends_at is not None]
+    held = [(c.alert.key, c.held) for c in candidates if c.held is not None]
+    over = [c.alert.key for c in candidates if c.alert.ends_at is not None and c.held is None]
     held.extend((key, HoldReason.NEVER_TOLD) for key in over if key not in told)
     ended = [key for key in over if key in told]
     forget: list[AlertKey] = []

@@ -24,6 +24,9 @@ from watcher.pipeline.judging import Judged
 LOOK_AGAIN = timedelta(seconds=30)
 """While messages are too old, whether they still are is asked this often."""
 
+FORGIVEN_AFTER = timedelta(hours=24)
+"""A dead letter after which nothing more was to be said is no trouble for ever."""
+
 Key = tuple[str, str]
 
 
@@ -41,6 +44,8 @@ def attempted(step: Step, key: Key, outcome: Outcome) -> None:
         return
     before = step.channel(key)
     channel = after_attempt(before, outcome, config, step.at)
+    if channel.dead_at != before.dead_at:
+        channel = msgspec.structs.replace(channel, due=_due(step, channel))
     step.draft.channels.put(key, channel)
     if channel.dead_at != before.dead_at:
         _judge(step, channel)
@@ -49,16 +54,22 @@ def attempted(step: Step, key: Key, outcome: Outcome) -> None:
 def wake(step: Step, key: Key) -> None:
     """The oldest message may be too old now, or be no longer."""
     channel = step.channel(key)
-    oldest = _oldest(step, key)
-    if oldest is None or _config(step, key) is None:
-        due = None
-    elif oldest + TOO_OLD > step.at:
-        due = oldest + TOO_OLD
-    else:
-        due = step.at + LOOK_AGAIN
-    channel = msgspec.structs.replace(channel, due=due)
+    if channel.dead_at is not None and channel.dead_at + FORGIVEN_AFTER <= step.at:
+        channel = msgspec.structs.replace(channel, dead_at=None)
+    channel = msgspec.structs.replace(channel, due=_due(step, channel))
     step.draft.channels.put(key, channel)
     _judge(step, channel)
+
+
+def _due(step: Step, channel: Channel) -> datetime | None:
+    """When to look again: at the age of the oldest message, and when a dead letter is forgiven."""
+    if _config(step, channel.key) is None:
+        return None
+    oldest = _oldest(step, channel.key)
+    dues = [channel.dead_at + FORGIVEN_AFTER] if channel.dead_at is not None else []
+    if oldest is not None:
+        dues.append(oldest + TOO_OLD if oldest + TOO_OLD > step.at else step.at + LOOK_AGAIN)
+    return min(dues, default=None)
 
 
 def configured(step: Step) -> None:
@@ -97,7 +108,8 @@ def _judged(key: Key) -> Judged:
 
 
 def _oldest(step: Step, key: Key) -> datetime | None:
-    return min((row.created_at for row in step.draft.outbox.by("channel", key)), default=None)
+    rows = (step.draft.outbox.get(name) for name in step.draft.outbox.keys("channel", key))
+    return min((row.waits_since or row.created_at for row in rows if row is not None), default=None)
 
 
 def _config(step: Step, key: Key) -> Integration | None:

@@ -16,6 +16,7 @@ from watcher.model.rule import CompiledRule
 from watcher.model.signals import Signal
 from watcher.model.state import Alert, Channel, Decision, Group, Member, MemberState, PodState, ScopeState, Transition
 from watcher.routing.inhibition import InhibitRule
+from watcher.routing.intervals import Intervals
 from watcher.routing.route import Route
 
 REPLACEMENT_PATIENCE = timedelta(minutes=2)
@@ -34,6 +35,7 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
     route: Route
     receivers: Mapping[str, Receiver]
     inhibit_rules: tuple[InhibitRule, ...] = ()
+    intervals: Intervals = {}
     first_start: FirstStart = FirstStart.SUMMARY
     external_url: str = ""
     storm: StormConfig = StormConfig()

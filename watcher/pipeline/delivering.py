@@ -6,17 +6,18 @@ A dead letter un-tells what it told of: the group is due again at its next `grou
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
 from watcher.model.delivery import Delivered, GiveUp, TryLater
 from watcher.model.identity import AlertKey
 from watcher.model.observations import DeliveryDone, ResendAsked
-from watcher.model.state import Attempt, Group, MessageState, OutboxRow, Owed
+from watcher.model.state import Attempt, Group, MessageState, OutboxRow, Owed, ToldKey
 from watcher.notify.retry import DeadLetter, after_failure
 from watcher.pipeline import channels, sending
 from watcher.pipeline.core import Step
-from watcher.pipeline.settling import make_due
+from watcher.pipeline.settling import digest_id, integrations, make_due, summary_id
 
 
 def done(step: Step, one: DeliveryDone) -> None:
@@ -29,6 +30,7 @@ def done(step: Step, one: DeliveryDone) -> None:
         case Delivered(reference=reference):
             _finish(step, row, MessageState.DELIVERED, "")
             _arrived(step, row)
+            _let_go_on(step, row)
             _refer(step, row, reference)
             group = step.draft.groups.get(row.group)
             if group is not None:
@@ -63,6 +65,16 @@ def _arrived(step: Step, row: OutboxRow) -> None:
         mine = (told.key.receiver, told.key.integration) == (row.receiver, row.integration)
         if mine and alert is not None and alert.fingerprint in named:
             step.draft.told.put(told.key, msgspec.structs.replace(told, delivered=True))
+    group = step.draft.groups.get(row.group)
+    if group is not None and group.owed:
+        over = {(one.fingerprint, one.starts_at) for one in row.notification.alerts if one.status != "firing"}
+        owed = tuple(one for one in group.owed if not _is_paid(one, row, over))
+        step.draft.groups.put(group.id, msgspec.structs.replace(group, owed=owed))
+
+
+def _is_paid(one: Owed, row: OutboxRow, over: set[tuple[str, datetime]]) -> bool:
+    """Whether this message has told it: somebody had the dead letter sent again."""
+    return one.integration == row.integration and (one.alert.fingerprint, one.alert.starts_at) in over
 
 
 def _finish(step: Step, row: OutboxRow, state: MessageState, error: str) -> None:
@@ -80,19 +92,28 @@ def _later(step: Step, row: OutboxRow, failure: TryLater) -> None:
 
 def _dead(step: Step, row: OutboxRow, reason: str) -> None:
     _finish(step, row, MessageState.DEAD, reason)
+    _let_go_on(step, row)
     untold = step.draft.told.by("message", row.id)
     for told in untold:
-        if told.delivered:
-            step.draft.told.put(told.key, msgspec.structs.replace(told, lost=True))
-        else:
-            step.draft.told.drop(told.key)
+        sending.untell(step, told)
     if any(told.baseline for told in untold):
         _summary_again(step, row, [told.key.alert for told in untold])
+    if row.integration in integrations(step, row.receiver):
+        _owe(step, row)
     group = step.draft.groups.get(row.group)
-    if row.ended:
-        group = _owe(step, row, group)
     if group is not None:
         make_due(step, group)
+
+
+def _let_go_on(step: Step, row: OutboxRow) -> None:
+    """What became of the alerts of a summary while it was on its way is told now (`flushing`)."""
+    for told in step.draft.told.by("message", row.id):
+        alert = step.draft.alerts.get(told.key.alert)
+        # What still fires and was not heard is told by the summary again.
+        if alert is None or row.group in alert.groups:
+            continue
+        if told.delivered or alert.ends_at is not None:
+            step.touch(alert)
 
 
 def again(step: Step, one: ResendAsked) -> None:
@@ -114,26 +135,27 @@ def again(step: Step, one: ResendAsked) -> None:
     channels.enqueued(step, (row.receiver, row.integration))
 
 
-def _owe(step: Step, row: OutboxRow, group: Group | None) -> Group:
+def _owe(step: Step, row: OutboxRow) -> None:
     """Whoever was told that something fires is told once that it ended: what this message told is told again."""
-    if group is None:
-        route = next((one for one in step.core.routes.values() if one.receiver == row.receiver), step.core.route)
-        labels = row.notification.group_labels
-        group = Group(id=row.group, route=route.id, receiver=row.receiver, labels=labels, origin=row.created_at)
-    owed = (*group.owed, *(Owed(integration=row.integration, alert=alert) for alert in row.ended))
-    group = msgspec.structs.replace(group, owed=owed)
-    step.draft.groups.put(group.id, group)
-    return group
+    owed = []
+    for alert in row.ended:
+        told = step.draft.told.get(ToldKey(receiver=row.receiver, integration=row.integration, alert=alert.key))
+        unheard = alert.key in row.unheard
+        if told is None or told.group != row.group:
+            owed.append(Owed(integration=row.integration, alert=alert, unheard=unheard))
+        elif not unheard:
+            # It fires anew, and a later message says so: the end that is to come is of both.
+            step.draft.told.put(told.key, msgspec.structs.replace(told, delivered=True))
+    if owed:
+        group = _reopened(step, row)
+        step.draft.groups.put(group.id, msgspec.structs.replace(group, owed=(*group.owed, *owed)))
 
 
 def _summary_again(step: Step, row: OutboxRow, keys: Sequence[AlertKey]) -> None:
     """What the summary of a first start named is told by nothing else: bring its group back."""
     found = (alert for key in keys if (alert := step.draft.alerts.get(key)) is not None)
     firing = [alert for alert in found if alert.ends_at is None]
-    route = next((one for one in step.core.routes.values() if one.receiver == row.receiver), step.core.route)
-    group = step.draft.groups.get(row.group) or Group(
-        id=row.group, route=route.id, receiver=row.receiver, labels={}, origin=row.created_at, baseline=True
-    )
+    group = _reopened(step, row)
     for alert in firing:
         if group.id not in alert.groups:
             step.draft.alerts.put(alert.key, msgspec.structs.replace(alert, groups=(*alert.groups, group.id)))
@@ -141,3 +163,20 @@ def _summary_again(step: Step, row: OutboxRow, keys: Sequence[AlertKey]) -> None
             group = msgspec.structs.replace(group, alerts=(*group.alerts, alert.key))
     if firing:
         step.draft.groups.put(group.id, group)
+
+
+def _reopened(step: Step, row: OutboxRow) -> Group:
+    """The group of a message that was refused, also when it has been dropped since."""
+    group = step.draft.groups.get(row.group)
+    if group is not None:
+        return group
+    route = next((one for one in step.core.routes.values() if one.receiver == row.receiver), step.core.route)
+    return Group(
+        id=row.group,
+        route=route.id,
+        receiver=row.receiver,
+        labels=row.notification.group_labels,
+        origin=row.created_at,
+        baseline=row.group == summary_id(row.receiver),
+        digest=row.integration if row.group == digest_id(row.receiver, row.integration) else "",
+    )

@@ -16,14 +16,22 @@ from watcher.model.config import Integration
 from watcher.model.identity import AlertKey
 from watcher.model.message import HoldReason, SendReason
 from watcher.model.signals import DeliveryFailing
-from watcher.model.state import Alert, Decision, Group, OutboxRow, Told, ToldKey
+from watcher.model.state import Alert, Decision, Group, OutboxRow, Owed, Told, ToldKey
 from watcher.notify.channels import traits
 from watcher.notify.decide import Candidate, Plan, decide
 from watcher.notify.storm import is_storm, late
 from watcher.pipeline import sending
 from watcher.pipeline.core import Step
 from watcher.pipeline.sending import Conversation
-from watcher.pipeline.settling import due_again, forget, hold_reason, make_due
+from watcher.pipeline.settling import (
+    digest_id,
+    due_again,
+    forget,
+    hold_reason,
+    integrations,
+    make_due,
+    summary_id,
+)
 from watcher.routing.route import Route
 from watcher.routing.timing import next_tick
 
@@ -48,6 +56,7 @@ def _speak(step: Step, group: Group, target: tuple[str, Integration], alerts: li
     """Tell one integration what is new to it."""
     integration, config = target
     mine = [alert for alert in alerts if _is_told_here(step, group, integration, alert)]
+    mine = [alert for alert in mine if not _is_ahead(step, group, integration, alert)]
     talk = _conversation(step, group, integration, mine)
     owed = {alert.key for alert in talk.owed}
     candidates = [_candidate(step, group, alert) for alert in mine if alert.key not in owed]
@@ -59,7 +68,7 @@ def _speak(step: Step, group: Group, target: tuple[str, Integration], alerts: li
     if plan.reason is not None and talk.waiting:
         # There is news: what waits gives way to a message that says all of it.
         plan = decide(candidates, talk.told, last, repeat, wants_ends, step.at)
-    if plan.reason is SendReason.FIRST and not talk.told and _is_stormy(step, group, target, plan):
+    if plan.reason is SendReason.FIRST and not talk.said and _is_stormy(step, group, target, plan):
         return _divert(step, group, integration, plan)
     for key, reason in plan.held:
         sending.note(step, talk, key, ("hold", reason.value, ""))
@@ -69,13 +78,18 @@ def _speak(step: Step, group: Group, target: tuple[str, Integration], alerts: li
 
 
 def _conversation(step: Step, group: Group, integration: str, alerts: list[Alert]) -> Conversation:
-    waiting = _replaceable(step, group, integration)
+    # A summary gives way to nothing: its alerts have left its group.
+    waiting = [] if group.baseline else _replaceable(step, group, integration)
     ids = {row.id for row in waiting}
     said: dict[AlertKey, Told] = {}
     told: dict[AlertKey, Told] = {}
     unheard: set[AlertKey] = set()
     for alert in alerts:
-        row = step.draft.told.get(ToldKey(receiver=group.receiver, integration=integration, alert=alert.key))
+        row = step.draft.told.get(_told_key(group, integration, alert))
+        if row is None and group.digest and alert.ends_at is not None:
+            # It waited for this digest, and was over before it came.
+            row = Told(key=_told_key(group, integration, alert), group=group.id, at=step.at, message="")
+            unheard.add(alert.key)
         if row is not None:
             said[alert.key] = row
         if row is not None and row.message in ids:
@@ -85,9 +99,12 @@ def _conversation(step: Step, group: Group, integration: str, alerts: list[Alert
                 row = msgspec.structs.replace(row, lost=True) if row.delivered else None
         if row is not None:
             told[alert.key] = row
-    owed = _owed(group, integration, waiting, {alert.key for alert in alerts if _is_news(step, group, alert, told)})
+    debts = _debts(group, integration, waiting)
+    told_anyway = {alert.key for alert in alerts if _is_news(step, group, alert, told)}
+    owed = tuple(one.alert for key, one in sorted(debts.items()) if key not in told_anyway)
+    unheard.update(alert.key for alert in owed if debts[alert.key].unheard)
     for alert in owed:
-        key = ToldKey(receiver=group.receiver, integration=integration, alert=alert.key)
+        key = _told_key(group, integration, alert)
         told[alert.key] = said[alert.key] = Told(key=key, group=group.id, at=step.at, message="")
     return Conversation(
         group=group,
@@ -97,7 +114,12 @@ def _conversation(step: Step, group: Group, integration: str, alerts: list[Alert
         told=told,
         owed=owed,
         unheard=frozenset(unheard),
+        heard=frozenset(key for key, one in debts.items() if not one.unheard),
     )
+
+
+def _told_key(group: Group, integration: str, alert: Alert) -> ToldKey:
+    return ToldKey(receiver=group.receiver, integration=integration, alert=alert.key)
 
 
 def _is_news(step: Step, group: Group, alert: Alert, told: Mapping[AlertKey, Told]) -> bool:
@@ -105,11 +127,13 @@ def _is_news(step: Step, group: Group, alert: Alert, told: Mapping[AlertKey, Tol
     return alert.key in told or (alert.ends_at is None and _candidate(step, group, alert).held is None)
 
 
-def _owed(group: Group, integration: str, waiting: list[OutboxRow], told_anyway: set[AlertKey]) -> tuple[Alert, ...]:
-    """Alerts that are over, whose end this integration has not heard, nor of a later one under the same key."""
-    found = {one.alert.key: one.alert for one in group.owed if one.integration == integration}
-    found |= {alert.key: alert for row in waiting for alert in row.ended}
-    return tuple(alert for key, alert in sorted(found.items()) if key not in told_anyway)
+def _debts(group: Group, integration: str, waiting: list[OutboxRow]) -> dict[AlertKey, Owed]:
+    """Alerts that were over, whose end this integration has not heard."""
+    found = {one.alert.key: one for one in group.owed if one.integration == integration}
+    for row in waiting:
+        for alert in row.ended:
+            found[alert.key] = Owed(integration=integration, alert=alert, unheard=alert.key in row.unheard)
+    return found
 
 
 def _replaceable(step: Step, group: Group, integration: str) -> list[OutboxRow]:
@@ -135,9 +159,19 @@ def _is_told_here(step: Step, group: Group, integration: str, alert: Alert) -> b
         return False
     row = step.draft.told.get(ToldKey(receiver=group.receiver, integration=integration, alert=alert.key))
     if row is not None:
-        return row.group == group.id or step.draft.groups.get(row.group) is None
-    digest = None if group.digest else step.draft.groups.get(digest_id(group.receiver, integration))
-    return digest is None or alert.key not in digest.alerts
+        home = step.draft.groups.get(row.group)
+        return row.group == group.id or home is None or home.id not in alert.groups
+    if group.baseline or group.digest:
+        return True
+    others = {summary_id(group.receiver), digest_id(group.receiver, integration)}
+    return others.isdisjoint(alert.groups)
+
+
+def _is_ahead(step: Step, group: Group, integration: str, alert: Alert) -> bool:
+    """Whether a message of another conversation (a summary) that tells of it is still on its way: what becomes of the
+    alert is told after that (`delivering` sees to it)."""
+    row = step.draft.told.get(ToldKey(receiver=group.receiver, integration=integration, alert=alert.key))
+    return row is not None and row.group != group.id and step.draft.outbox.get(row.message) is not None
 
 
 def _last_sent(group: Group, integration: str) -> datetime | None:
@@ -157,10 +191,6 @@ def _candidate(step: Step, group: Group, alert: Alert) -> Candidate:
 
 
 # ---- storms ----
-
-
-def digest_id(receiver: str, integration: str) -> str:
-    return f"digest/{receiver}/{integration}"
 
 
 def _is_stormy(step: Step, group: Group, target: tuple[str, Integration], plan: Plan) -> bool:
@@ -188,10 +218,10 @@ def _divert(step: Step, group: Group, integration: str, plan: Plan) -> Group:
     digest = step.draft.groups.get(name) or Group(
         id=name, route=group.route, receiver=group.receiver, labels={}, digest=integration
     )
-    new = [key for key in plan.firing if key not in digest.alerts]
-    for key in new:
-        alert = step.draft.alerts.get(key)
-        assert alert is not None
+    found = [alert for key in plan.firing if (alert := step.draft.alerts.get(key)) is not None]
+    found = [alert for alert in found if name not in alert.groups]
+    new = [alert.key for alert in found]
+    for key, alert in zip(new, found, strict=True):
         step.draft.alerts.put(key, msgspec.structs.replace(alert, groups=(*alert.groups, name)))
         decision = Decision(
             at=step.at, group=group.id, receiver=group.receiver, integration=integration, alert=key,
@@ -213,33 +243,59 @@ def _close(step: Step, group: Group, route: Route, alerts: list[Alert]) -> None:
     left: list[AlertKey] = []
     for alert in alerts:
         present = draft.alerts.get(alert.key) or alert
-        if present.ends_at is None and not group.baseline:
+        waits = _waits_for_summary(step, group, present) or _waits_for_silence(step, group, present)
+        if (present.ends_at is None and not group.baseline) or waits:
             left.append(alert.key)
             continue
         remaining = tuple(name for name in present.groups if name != group.id)
         changed = msgspec.structs.replace(present, groups=remaining)
+        if group.baseline and hold_reason(step, present) not in (None, HoldReason.BASELINE):
+            # The summary did not tell of it: when what holds it is over, it is told by itself.
+            changed = msgspec.structs.replace(
+                changed, baseline=changed.baseline and bool(step.draft.told.by("alert", present.key))
+            )
         if changed.ends_at is not None and not remaining:
             forget(step, alert.key)
         elif changed.ends_at is None and not remaining:
             step.touch(changed)
         else:
             draft.alerts.put(alert.key, changed)
-    owed = tuple(one for one in group.owed if (one.alert.ends_at or step.at) > step.at - OWED_FOR)
+    names = integrations(step, group.receiver)
+    owed = tuple(one for one in group.owed if one.integration in names and _is_young(step, one.alert))
     if not left and not owed:
         draft.groups.drop(group.id)
         return
     # What was held back has told nobody anything: it does not make the next alert of the group wait.
     origin = group.origin or (step.at if group.sent else None)
     group = msgspec.structs.replace(group, alerts=tuple(left), owed=owed, origin=origin, due=None)
-    dues = [_repeat_due(step, group, route), due_again(step, group, step.at) if owed else None]
+    # An end that was passed over, because its alert fires anew, waits for that one's.
+    debts = any(one.alert.key not in left for one in owed)
+    dues = [_repeat_due(step, group, route), due_again(step, group, step.at) if debts else None]
     due = min((due for due in dues if due is not None), default=None)
     draft.groups.put(group.id, msgspec.structs.replace(group, due=due))
 
 
+def _waits_for_silence(step: Step, group: Group, alert: Alert) -> bool:
+    """Somebody here was told of it, and is to hear of its end when the silence is over."""
+    told = (row.group == group.id for row in step.draft.told.by("alert", alert.key))
+    return alert.ends_at is not None and bool(alert.silenced_by) and any(told)
+
+
+def _is_young(step: Step, ended: Alert) -> bool:
+    return ended.ends_at is None or ended.ends_at > step.at - OWED_FOR
+
+
+def _waits_for_summary(step: Step, group: Group, alert: Alert) -> bool:
+    """Whether its end cannot be told yet, and no other group will."""
+    return alert.ends_at is not None and any(
+        _is_told_here(step, group, name, alert) and _is_ahead(step, group, name, alert)
+        for name in integrations(step, group.receiver)
+    )
+
+
 def _repeat_due(step: Step, group: Group, route: Route) -> datetime | None:
     """When the earliest of its integrations is to be reminded, on the group's grid; None while nothing is repeated."""
-    receiver = step.core.receivers.get(group.receiver)
-    present = {name for name, _ in receiver.integrations} if receiver is not None else set()
+    present = integrations(step, group.receiver)
     dues = []
     for sent in group.sent:
         if sent.integration in present and any(
@@ -253,5 +309,5 @@ def _repeat_due(step: Step, group: Group, route: Route) -> datetime | None:
 def _is_repeated(step: Step, group: Group, integration: str, key: AlertKey) -> bool:
     row = step.draft.told.get(ToldKey(receiver=group.receiver, integration=integration, alert=key))
     alert = step.draft.alerts.get(key)
-    seen = alert is not None and alert.unseen_since is None
+    seen = alert is not None and alert.unseen_since is None and alert.ends_at is None
     return row is not None and not row.baseline and row.group == group.id and seen

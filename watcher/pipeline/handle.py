@@ -30,6 +30,8 @@ from watcher.model.observations import (
     PodSeen,
     ResendAsked,
     SendTestAsked,
+    SilenceAsked,
+    SilenceExpireAsked,
     Started,
     StatsSampled,
     StreamHealth,
@@ -47,6 +49,7 @@ from watcher.pipeline import (
     scopes,
     sending,
     settling,
+    silencing,
     volumes,
 )
 from watcher.pipeline.core import Core, Step
@@ -118,6 +121,8 @@ def _ring(step: Step, rank: int, key: Any) -> None:
                 volumes.wake(step, key)
         case Rank.CHANNEL:
             channels.wake(step, key)
+        case Rank.SILENCE:
+            silencing.wake(step, key)
         case Rank.MEMBER:
             judging.member_due(step, key)
         case Rank.ALERT:
@@ -169,6 +174,10 @@ def _take_word(step: Step, one: Input) -> None:
             sending.test(step, one)
         case ResendAsked():
             delivering.again(step, one)
+        case SilenceAsked():
+            silencing.asked(step, one)
+        case SilenceExpireAsked():
+            silencing.expire_asked(step, one)
         case EvidenceArrived():
             settling.evidence(step, one.evidence)
         case DeliveryDone():

@@ -54,7 +54,7 @@ def _close_unwatched(step: Step, wanted: set[Scope]) -> None:
     for member in sorted(draft.members.all(), key=lambda member: member.key):
         if member.key.rule not in step.core.by_rule:
             judging.close(step, member, EndReason.RULE_REMOVED)
-        elif wanted and not any(_shows(scope, member) for scope in wanted):
+        elif wanted and sight.kind_of(member.signal) and not any(_shows(scope, member) for scope in wanted):
             judging.close(step, member, EndReason.OUT_OF_SCOPE)
     namespaces = {scope.namespace for scope in wanted if scope.kind == "Pod"}
     for row in list(draft.histories.all()) if namespaces and "" not in namespaces else ():

@@ -40,6 +40,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """Alerts that are over and forgotten, whose end was not heard."""
     unheard: frozenset[AlertKey] = frozenset()
     """Alerts that only messages tell of that still wait."""
+    heard: frozenset[AlertKey] = frozenset()
+    """Alerts that were heard to fire, and not to have ended, though they had: some may fire anew."""
 
     @property
     def channel(self) -> tuple[str, str]:
@@ -66,6 +68,7 @@ def send(step: Step, talk: Conversation, plan: Plan) -> Group:
     row = _enqueue(step, talk, compose(step, talk, reason, found), tuple(alerts[key] for key in plan.ended))
     for key in plan.firing:
         _tell(step, talk, key, row.id)
+    _take_back(step, talk, plan)
     for key in plan.ended:
         _untell(step, talk, key)
     for key in (*plan.firing, *plan.ended):
@@ -87,8 +90,8 @@ def bring_up_to_date(step: Step, group: Group, integration: str) -> None:
     if not any(row.bare and _tells(alert.evidence) for row, alert in shown):
         return
     found = [facts(step, row.key.alert, row) for row, _ in shown]
-    row = _enqueue(step, talk, compose(step, talk, SendReason.UPDATED, found), ())
-    note(step, talk, None, ("send", SendReason.UPDATED.value, row.id))
+    message = _enqueue(step, talk, compose(step, talk, SendReason.UPDATED, found), ())
+    note(step, talk, None, ("send", SendReason.UPDATED.value, message.id))
     for row, alert in shown:
         step.draft.told.put(row.key, msgspec.structs.replace(row, bare=alert.evidence is None and row.bare))
 
@@ -165,12 +168,12 @@ def _enqueue(step: Step, talk: Conversation, notification: Notification, ended: 
         notification=notification,
         reference=talk.reference,
         ended=ended,
+        unheard=tuple(alert.key for alert in ended if alert.key in talk.unheard),
+        waits_since=min((old.waits_since or old.created_at for old in talk.waiting), default=None),
     )
     for old in talk.waiting:
         step.draft.outbox.drop(old.id)
         step.draft.finished.append(msgspec.structs.replace(old, state=MessageState.REPLACED))
-        for told in step.draft.told.by("message", old.id):
-            step.draft.told.put(told.key, msgspec.structs.replace(told, message=row.id))
     if step.core.delivered_at_once:
         step.draft.finished.append(msgspec.structs.replace(row, state=MessageState.DELIVERED))
     else:
@@ -193,13 +196,30 @@ def _tell(step: Step, talk: Conversation, key: AlertKey, message: str) -> None:
             group=talk.group.id,
             at=step.at,
             message=message,
-            delivered=step.core.delivered_at_once or (before is not None and before.delivered),
+            delivered=step.core.delivered_at_once or (before is not None and before.delivered) or key in talk.heard,
             members=max(size, before.members if before is not None else 0),
             all_members=everything or (before is not None and before.all_members),
             baseline=talk.group.baseline,
             bare=alert.evidence_asked is not None and alert.evidence is None,
         ),
     )
+
+
+def _take_back(step: Step, talk: Conversation, plan: Plan) -> None:
+    """What only a message told that gave way, and the new one does not (it is held back now), has not been told."""
+    again = {*plan.firing, *plan.ended}
+    for old in talk.waiting:
+        for told in step.draft.told.by("message", old.id):
+            if told.key.alert not in again:
+                untell(step, told)
+
+
+def untell(step: Step, told: Told) -> None:
+    """The message that told it last never arrives."""
+    if told.delivered:
+        step.draft.told.put(told.key, msgspec.structs.replace(told, lost=True))
+    else:
+        step.draft.told.drop(told.key)
 
 
 def _untell(step: Step, talk: Conversation, key: AlertKey) -> None:
@@ -212,10 +232,11 @@ def _untell(step: Step, talk: Conversation, key: AlertKey) -> None:
 
 def _spoken(step: Step, talk: Conversation, plan: Plan) -> Group:
     """The group after it has spoken to one integration."""
-    ended = set(plan.ended)
     others = tuple(sent for sent in talk.group.sent if sent.integration != talk.integration)
     mine = Sent(integration=talk.integration, at=step.at, reference=talk.reference)
-    owed = tuple(one for one in talk.group.owed if one.integration != talk.integration or one.alert.key not in ended)
+    # What fires anew is told as such, and that it was heard is kept with that (`_tell`).
+    said = {*plan.ended, *plan.firing}
+    owed = tuple(one for one in talk.group.owed if one.integration != talk.integration or one.alert.key not in said)
     return msgspec.structs.replace(talk.group, sent=(*others, mine), owed=owed)
 
 

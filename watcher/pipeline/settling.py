@@ -27,7 +27,7 @@ from watcher.model.signals import (
 )
 from watcher.model.state import Alert, AlertState, Decision, EndReason, Group, Member, MemberState
 from watcher.notify.growth import concerns_all, grew
-from watcher.pipeline import sending, workloads
+from watcher.pipeline import sending, silencing, workloads
 from watcher.pipeline.alerting import end_alert
 from watcher.pipeline.core import Step, subjects
 from watcher.pipeline.explaining import explain
@@ -47,16 +47,33 @@ def settle(step: Step, key: AlertKey) -> None:
         alert = step.draft.alerts.get(key) or alert
     news, unseen, lingered = alert.news, alert.unseen_since is not None, alert.lingers
     alert = msgspec.structs.replace(alert, settle_at=None, news=False)
+    before = alert.silenced_by
+    alert = msgspec.structs.replace(alert, silenced_by=silencing.silenced_by(step, alert.labels))
     if alert.state is not AlertState.ENDED:
         alert = _measure(step, alert)
         alert = msgspec.structs.replace(alert, held_by=_inhibited(step, alert))
         alert = _ask(step, alert)
     step.draft.alerts.put(key, alert)
+    for name in {*before, *alert.silenced_by}:
+        silencing.rest_or_stir(step, name)
+    if before and not alert.silenced_by:
+        _speak_again(step, alert)
     if news or alert.lingers != lingered:
         _touch_dependents(step, alert)
     if not isinstance(alert.lead, WorkloadDown):
         workloads.judge(step, alert.workload)
     _route(step, alert, news, again=unseen and alert.unseen_since is None)
+
+
+def _speak_again(step: Step, alert: Alert) -> None:
+    """Its last silence is over: what still fires, or has ended meanwhile, is told at once."""
+    for row in step.draft.told.by("alert", alert.key):
+        if alert.ends_at is None:
+            step.draft.told.put(row.key, msgspec.structs.replace(row, lost=True))
+    for name in alert.groups:
+        group = step.draft.groups.get(name)
+        if group is not None:
+            step.draft.groups.put(name, msgspec.structs.replace(group, due=step.at))
 
 
 def _timed(step: Step, alert: Alert) -> None:
@@ -153,7 +170,11 @@ def _touch_dependents(step: Step, alert: Alert) -> None:
 
 
 def hold_reason(step: Step, alert: Alert) -> HoldReason | None:
-    """Why a firing alert may not be told of now. Silences and time intervals have their door here."""
+    """Why an alert may not be told of now. Only a silence holds an end (and a time interval, `flushing`)."""
+    if alert.silenced_by:
+        return HoldReason.SILENCED
+    if alert.ends_at is not None:
+        return None
     if alert.explained_by is not None:
         return HoldReason.EXPLAINED
     if alert.held_by is not None:
@@ -246,6 +267,20 @@ def forget(step: Step, key: AlertKey) -> None:
         step.draft.told.drop(row.key)
 
 
+def integrations(step: Step, receiver: str) -> tuple[str, ...]:
+    """Names of those that a receiver has now."""
+    found = step.core.receivers.get(receiver)
+    return tuple(name for name, _ in found.integrations) if found is not None else ()
+
+
+def digest_id(receiver: str, integration: str) -> str:
+    return f"digest/{receiver}/{integration}"
+
+
+def summary_id(receiver: str) -> str:
+    return f"baseline/{receiver}"
+
+
 def leave_lost_groups(step: Step) -> None:
     """Groups whose receiver the configuration no longer has tell nobody: their alerts look for a route anew."""
     lost = [group for group in step.draft.groups.all() if group.receiver not in step.core.receivers]
@@ -291,7 +326,7 @@ def _group_for(step: Step, alert: Alert, route: Route, receiver: str) -> str:
     """The group of this route that the alert belongs to, made if it is the first; the summary's for the baseline."""
     summary = alert.summary and step.core.first_start is FirstStart.SUMMARY
     labels = {} if summary else group_labels(route, alert.labels)
-    name = f"baseline/{receiver}" if summary else group_id(receiver, route.id, labels)
+    name = summary_id(receiver) if summary else group_id(receiver, route.id, labels)
     group = step.draft.groups.get(name)
     if group is None:
         group = Group(

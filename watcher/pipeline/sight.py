@@ -14,7 +14,15 @@ import msgspec
 
 from watcher.model.identity import Workload
 from watcher.model.observations import Scope
-from watcher.model.signals import AnySignal, ClaimSignal, NodeSignal, StreamStale, VolumeUsage, WorkloadDown
+from watcher.model.signals import (
+    AnySignal,
+    ClaimSignal,
+    DeliveryFailing,
+    NodeSignal,
+    StreamStale,
+    VolumeUsage,
+    WorkloadDown,
+)
 from watcher.model.state import Member, MemberState, ScopeState
 from watcher.pipeline import judging
 from watcher.pipeline.core import Step
@@ -92,7 +100,9 @@ def _kubelet_silent(step: Step, member: Member) -> list[datetime]:
 
 
 def kind_of(signal: AnySignal) -> str:
-    """Which kind of objects shows what a signal is about."""
+    """Which kind of objects shows what a signal is about; empty: none, it is about ourselves."""
+    if isinstance(signal, DeliveryFailing):
+        return ""
     if isinstance(signal, NodeSignal):
         return "Node"
     return "PersistentVolumeClaim" if isinstance(signal, ClaimSignal) else "Pod"

@@ -31,6 +31,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     group_interval: timedelta = timedelta(minutes=5)
     repeat_interval: timedelta = timedelta(hours=4)
     continue_: bool = False
+    mute_time_intervals: tuple[str, ...] = ()
+    """Names; not inherited, as are the next ones."""
+    active_time_intervals: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
 
     def match(self, labels: Mapping[str, str]) -> list[Route]:

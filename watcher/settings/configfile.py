@@ -31,6 +31,8 @@ class ConfigFile:
         self.directory = directory
         self.environ = environ
         self.problems = problems
+        self.templates: list[Path] = []
+        """Where texts stand that are executed as templates; `settings.texts` notes them."""
 
     def error(self, path: Path, message: str, *, key: bool = False) -> None:
         self.problems.append(self.document.problem(path, message, key=key))

@@ -15,6 +15,7 @@ def core_of(settings: Settings, first_start: FirstStart | None = None) -> Core:
         route=settings.route,
         receivers=settings.receivers,
         inhibit_rules=settings.inhibit_rules,
+        intervals=settings.intervals,
         first_start=first_start or settings.first_start,
         external_url=settings.http.external_url,
         hints=settings.hints,

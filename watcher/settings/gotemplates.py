@@ -16,10 +16,11 @@ from typing import Final
 from watcher.lib.gotext import go_unquote
 from watcher.lib.templates import compile_template
 
-_ACTION: Final = re.compile(r"\{\{(-?)\s*(/\*.*?\*/|(?:\"(?:\\.|[^\"\\])*\"|`[^`]*`|[^\"`])*?)\s*(-?)\}\}", re.DOTALL)
+ACTION: Final = re.compile(r"\{\{(-?)\s*(/\*.*?\*/|(?:\"(?:\\.|[^\"\\])*\"|`[^`]*`|[^\"`])*?)\s*(-?)\}\}", re.DOTALL)
+"""`{{ … }}`: a mark that trims the space before, what stands in it, a mark that trims the space behind."""
 _TOKEN: Final = re.compile(
     r"\s*(?:(?P<text>\"(?:\\.|[^\"\\])*\"|`[^`]*`)|(?P<number>-?\d+(?:\.\d+)?(?![\w.]))"
-    r"|(?P<field>\$?(?:\.[A-Za-z_]\w*)+|\$|\.(?![\w.]))|(?P<word>[A-Za-z_]\w*)|(?P<mark>[()|]))"
+    r"|(?P<field>\$?(?:\.[A-Za-z_]\w*)+|\$|\.(?![\w.]))|(?P<word>[A-Za-z_]\w*)|(?P<mark>\(|\)(?:\.[A-Za-z_]\w*)*|\|))"
 )
 _KEYWORDS: Final = re.compile(
     r"(?:range|if|else|end|with|template|define|block|break|continue)\b|[.$]|\(+\s*(?:[.$]|index\b|len\b)"
@@ -55,6 +56,8 @@ _MAPPINGS: Final = frozenset(
     ("group_labels", "common_labels", "common_annotations", "alert.labels", "alert.annotations")
 )
 _LISTS: Final = frozenset(("alerts", "firing", "resolved"))
+_ONE: Final = re.compile(r"(?:alerts|firing|resolved)\[\d+\]")
+_ONES_MAPPING: Final = re.compile(rf"{_ONE.pattern}\.(?:labels|annotations)")
 _OPERATORS: Final = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _FILTERS: Final = {"toUpper": "upper", "toLower": "lower", "title": "title", "trimSpace": "trim", "len": "length"}
 _AS_IT_IS: Final = frozenset(("safeHtml", "safeUrl", "print"))
@@ -69,7 +72,7 @@ class _NotCovered(Exception):
 
 def is_go_template(text: str) -> bool:
     """Whether some `{{ … }}` is Go's and cannot be Jinja2's."""
-    found = (match[2].strip() for match in _ACTION.finditer(text))
+    found = (match[2].strip() for match in ACTION.finditer(text))
     return any(action.startswith("/*") or _KEYWORDS.match(action) or _CALLS.match(action) for action in found)
 
 
@@ -94,7 +97,7 @@ class _Translation:
     def text(self, text: str) -> str:
         parts: list[str] = []
         at = 0
-        for match in _ACTION.finditer(text):
+        for match in ACTION.finditer(text):
             parts += (_literal(text[at : match.start()]), self._action(match[2], match[1], match[3]))
             at = match.end()
         parts.append(_literal(text[at:]))
@@ -163,12 +166,13 @@ class _Translation:
 
     def _command(self, tokens: list[str], at: int) -> tuple[list[str], int]:
         words: list[str] = []
-        while at < len(tokens) and tokens[at] not in ("|", ")"):
+        while at < len(tokens) and tokens[at][0] not in "|)":
             if tokens[at] == "(":
                 inner, at = self._commands(tokens, at + 1)
                 if at >= len(tokens):
                     raise _NotCovered
-                words.append(f"({inner})" if " " in inner else inner)
+                inner = f"({inner})" if " " in inner else inner
+                words.append(_below(inner, tokens[at][2:]) if len(tokens[at]) > 1 else inner)
             else:
                 words.append(self._operand(tokens[at], first=not words))
             at += 1
@@ -199,11 +203,11 @@ class _Translation:
             return dot
         if dot == "":
             return _path("", path, _ROOT)
-        if dot == "alert":
-            return _path("alert.", path, _ALERT)
+        if dot == "alert" or _ONE.fullmatch(dot):
+            return _below(dot, path)
         if dot == "pair" and path in ("Name", "Value"):
             return path.lower()
-        if dot in _MAPPINGS:
+        if _is_mapping(dot):
             return _path("", path, {}, dot)
         raise _NotCovered
 
@@ -221,6 +225,17 @@ def _tokens(text: str) -> Iterator[str]:
         at = match.end()
 
 
+def _is_mapping(value: str) -> bool:
+    return value in _MAPPINGS or _ONES_MAPPING.fullmatch(value) is not None
+
+
+def _below(value: str, path: str) -> str:
+    """A field of one alert."""
+    if value != "alert" and not _ONE.fullmatch(value):
+        raise _NotCovered
+    return _path(f"{value}.", path, _ALERT)
+
+
 def _path(prefix: str, path: str, known: dict[str, str], mapping: str = "") -> str:
     """`CommonLabels.x` -> `common_labels.x`, `Labels.SortedPairs.Values` -> `alert.labels.values()`."""
     if mapping:
@@ -232,7 +247,7 @@ def _path(prefix: str, path: str, known: dict[str, str], mapping: str = "") -> s
         base, rest = f"{prefix}{known[head]}", path[len(head) + 1 :]
     if not rest:
         return base
-    if base not in _MAPPINGS:
+    if not _is_mapping(base):
         raise _NotCovered
     pairs = {
         "SortedPairs": f"{base} | dictsort",
@@ -262,7 +277,7 @@ def _call(words: list[str]) -> str:
             return f"not {_atom(value)}"
         case "join", [separator, value]:
             return f"{_atom(value)} | join({separator})"
-        case "index", [value, key] if value in _MAPPINGS:
+        case "index", [value, key] if _is_mapping(value) or (value in _LISTS and key.isdigit()):
             return f"{value}[{key}]"
         case _, [value] if name in _FILTERS:
             return f"{_atom(value)} | {_FILTERS[name]}"

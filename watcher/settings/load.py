@@ -17,6 +17,7 @@ from watcher.lib.yamlpos import load as load_yaml
 from watcher.model.config import ConsoleConfig, Receiver
 from watcher.model.hints import RECEIVER
 from watcher.model.rule import CompiledRule
+from watcher.routing.intervals import Intervals
 from watcher.routing.route import Route
 from watcher.rules.compile import compile_rules
 from watcher.settings.configfile import ConfigFile
@@ -32,14 +33,15 @@ from watcher.settings.records import Settings
 from watcher.settings.routes import RouteReader
 from watcher.settings.shipped import directory
 from watcher.settings.shippedroutes import shipped_inhibitions, shipped_route
+from watcher.settings.templatefiles import read_templates
 
 __all__ = ["ConfigErrors", "check_all", "load"]
 
 ALERTMANAGER_KEYS: Final = frozenset(
-    ("global", "route", "inhibit_rules", "receivers", "time_intervals", "mute_time_intervals")
+    ("global", "route", "inhibit_rules", "receivers", "templates", "time_intervals", "mute_time_intervals")
 )
-NOT_USED: Final = frozenset(("templates", "tracing", "event_recorder"))
-"""Alertmanager's, without a meaning here: messages are Watcher's own."""
+NOT_USED: Final = frozenset(("tracing", "event_recorder"))
+"""Alertmanager's, without a meaning here."""
 
 CONSOLE: Final = Receiver(name="default", integrations=(("console_configs[0]", ConsoleConfig()),))
 
@@ -82,15 +84,28 @@ def _read(
         _rules(None, patterns, FilePath(), problems)
         return None
     file = ConfigFile(document, FilePath(document.file).parent if config is not None else FilePath(), environ, problems)
+    return read(file, overrides, patterns, is_default=config is None)
+
+
+def read(
+    file: ConfigFile, overrides: Overrides, patterns: Sequence[str] | None, *, is_default: bool = False
+) -> Settings:
+    """The settings as far as they can be read; what is wrong is in the file's problems.
+
+    `is_default`: nobody wrote a configuration, so that nothing is said of what it lacks.
+    """
+    problems = file.problems
     _unknown_keys(file)
     own = own_settings(file, overrides)
     shared = read_global(file)
     receivers = read_receivers(file, shared)
     if file.at(("receivers",)) is None:
         receivers = (CONSOLE,)
-        if config is not None:
+        if not is_default:
             file.warn((), "there are no receivers: messages go to standard output")
-    route = _route(file, receivers, own)
+    read_templates(file)
+    intervals = read_intervals(file)
+    route = _route(file, receivers, own, intervals)
     own_inhibitions = read_inhibitions(file)
     rules = _rules(_places(file, overrides, own), patterns, file.directory, problems)
     return Settings(
@@ -109,6 +124,7 @@ def _read(
         receivers=receivers,
         route=route,
         inhibit_rules=(*shipped_inhibitions(), *own_inhibitions),
+        intervals=intervals,
         rules=rules,
         resolve_timeout=shared.resolve_timeout,
         warnings=tuple(problem for problem in sort_problems(problems) if not problem.is_error),
@@ -129,17 +145,16 @@ def _unknown_keys(file: ConfigFile) -> None:
     data: Any = file.document.data
     for key in data:
         if key in NOT_USED:
-            file.warn((key,), f"{key} is not used: Watcher writes its own messages", key=True)
+            file.warn((key,), f"{key} is not used: Watcher has its own history and logs", key=True)
         elif key not in OWN_KEYS and key not in ALERTMANAGER_KEYS:
             file.unknown_key((key,), OWN_KEYS | ALERTMANAGER_KEYS)
 
 
-def _route(file: ConfigFile, receivers: tuple[Receiver, ...], own: Own) -> Route:
+def _route(file: ConfigFile, receivers: tuple[Receiver, ...], own: Own, intervals: Intervals) -> Route:
     names = [receiver.name for receiver in receivers]
     by_hints = any(RECEIVER in rule.allow for rule in own.hints)
-    intervals = read_intervals(file)
     if file.at(("route",)) is not None:
-        reader = RouteReader(file, frozenset(names), intervals)
+        reader = RouteReader(file, frozenset(names), frozenset(intervals))
         route = reader.root()
         entries: Any = file.at(("receivers",))
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):

@@ -23,6 +23,7 @@ from watcher.model.config import (
 )
 from watcher.model.rule import CompiledRule
 from watcher.routing.inhibition import InhibitRule
+from watcher.routing.intervals import Intervals
 from watcher.routing.route import Route
 from watcher.settings.addresses import parse_listen
 
@@ -50,6 +51,8 @@ class Settings(Config, frozen=True, kw_only=True):
     route: Route
     inhibit_rules: tuple[InhibitRule, ...]
     """The shipped ones first."""
+    intervals: Intervals
+    """Alertmanager's time intervals, by name."""
     rules: tuple[CompiledRule, ...]
     resolve_timeout: timedelta = timedelta(minutes=5)
     """How long a posted alert without an end is taken to last (Alertmanager's default)."""

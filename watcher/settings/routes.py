@@ -1,7 +1,7 @@
 """Alertmanager's `route` tree: inheritance, checks and warnings, into the record that routing walks.
 
-Inherited: receiver, group_by and the three times; not inherited: matchers and continue (alertmanager-facts,
-section 1). A tree with errors still gives a tree, so that everything in it is checked.
+Inherited: receiver, group_by and the three times; not inherited: matchers, continue and the time intervals
+(alertmanager-facts, section 1). A tree with errors still gives a tree, so that everything in it is checked.
 """
 
 from __future__ import annotations
@@ -100,6 +100,8 @@ class RouteReader:
             group_interval=own.group_interval,
             repeat_interval=own.repeat_interval,
             continue_=shape.go_on,
+            mute_time_intervals=tuple(shape.mute_time_intervals),
+            active_time_intervals=tuple(shape.active_time_intervals),
             routes=self._children(path, shape, own),
         )
 
@@ -148,9 +150,9 @@ class RouteReader:
         for key in ("mute_time_intervals", "active_time_intervals"):
             for index, name in enumerate(getattr(shape, key)):
                 if name not in self.intervals:
-                    self.file.error((*path, key, index), f"there is no time interval {name}")
-            if getattr(shape, key):
-                self.file.warn((*path, key), f"{key} are not in force yet: messages come at any time", key=True)
+                    advice = nearest(name, self.intervals)
+                    known = f"; did you mean {advice}?" if advice else ""
+                    self.file.error((*path, key, index), f"there is no time interval {name}{known}")
         self._repeats(path, shape, own)
 
     def _repeats(self, path: Path, shape: RouteShape, own: _Inherited) -> None:

@@ -18,7 +18,7 @@ from watcher.rules.place import position_within
 from watcher.settings.configfile import ConfigFile
 from watcher.settings.gotemplates import is_go_template, translate
 
-_DEFAULT: Final = re.compile(r"\s*\{\{-?\s*template\s+\"[a-z]+\.default\.\w+\"\s+\.\s*-?\}\}\s*")
+_DEFAULT: Final = re.compile(r"\s*\{\{-?\s*template\s+\"[a-z]+\.default\.\w+\"\s+\.[\w.]*\s*-?\}\}\s*")
 _SHOWN: Final = 500
 
 
@@ -26,6 +26,7 @@ def read_template(file: ConfigFile, path: Path, source: str) -> str:
     """The template at `path`; nothing where it cannot be used, which the file's problems say."""
     if not source:
         return ""
+    file.templates.append(path)
     key = str(next(step for step in reversed(path) if isinstance(step, str)))
     try:
         compile_template(source, NAMES)
@@ -39,8 +40,13 @@ def read_template(file: ConfigFile, path: Path, source: str) -> str:
     return source
 
 
+def is_default(source: str) -> bool:
+    """Whether it is nothing but one of Alertmanager's own texts."""
+    return _DEFAULT.fullmatch(source) is not None
+
+
 def _advice(source: str) -> str:
-    if _DEFAULT.fullmatch(source):
+    if is_default(source):
         return "is Alertmanager's own text: Watcher sends its own in its place; leave the key out"
     jinja = translate(source, NAMES)
     if jinja is None:

@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 
 from watcher.model.changes import Changes, View
+from watcher.model.silence import SilenceChange
 from watcher.model.state import Attempt, Decision, MessageState, Meta, OutboxRow, ScopeState, Transition
 from watcher.store.counting import Line, Matter, count, matter
 
-_STATE = ("scopes", "histories", "volumes", "members", "alerts", "groups", "told", "channels")
+_STATE = ("scopes", "histories", "volumes", "members", "alerts", "groups", "told", "channels", "silences")
 
 
 class _Message(msgspec.Struct, kw_only=True):
@@ -42,6 +43,7 @@ class MemoryStore:
         self._latest: dict[Matter, Line] = {}
         self._lines: list[Line] = []
         self._attempts: list[Attempt] = []
+        self._silence_changes: list[SilenceChange] = []
 
     async def load(self) -> tuple[View, datetime | None]:
         view = View()
@@ -72,6 +74,7 @@ class MemoryStore:
         self._transitions += changes.transitions
         self._lines += count(decisions, self._latest)
         self._attempts += changes.attempts
+        self._silence_changes += changes.silence_changes
         if changes.meta is not None:
             self._meta = changes.meta
         self._last_commit = at
@@ -119,6 +122,10 @@ class MemoryStore:
 
     async def attempts(self, message: str) -> Sequence[Attempt]:
         return [attempt for attempt in self._attempts if attempt.message == message]
+
+    async def silence_changes(self, silence: str = "", limit: int = 100) -> Sequence[SilenceChange]:
+        found = [one for one in reversed(self._silence_changes) if not silence or one.silence == silence]
+        return found[:limit]
 
     async def prune(self, before: datetime, limit: int) -> int:
         transitions = _oldest([(row.at, n) for n, row in enumerate(self._transitions)], before, limit)

@@ -14,6 +14,7 @@ from sqlalchemy import RowMapping, Table
 
 from watcher.model.delivery import Outcome
 from watcher.model.observations import Scope
+from watcher.model.silence import Silence, SilenceChange
 from watcher.model.state import (
     Alert,
     Attempt,
@@ -119,6 +120,13 @@ STATE: tuple[Kind, ...] = (
         read=_decoded(Group, lambda row: row.id),
     ),
     Kind(
+        name="silences",
+        table=tables.silences,
+        key=lambda key: {"id": key},
+        write=_encoded,
+        read=_decoded(Silence, lambda row: row.id),
+    ),
+    Kind(
         name="channels",
         table=tables.channels,
         key=lambda key: {"receiver": key[0], "integration": key[1]},
@@ -200,6 +208,24 @@ def decision(row: RowMapping) -> Decision:
         reason=row["reason"],
         message=row["message"],
     )
+
+
+def silence_change_row(change: SilenceChange) -> Row:
+    return {
+        "at": change.at,
+        "silence": change.silence,
+        "by": change.by,
+        "action": change.action,
+        "body": body(change.body),
+    }
+
+
+_decode_silence = msgspec.json.Decoder(Silence).decode
+
+
+def silence_change(row: RowMapping) -> SilenceChange:
+    silence = _decode_silence(row["body"])
+    return SilenceChange(at=row["at"], silence=row["silence"], by=row["by"], action=row["action"], body=silence)
 
 
 def attempt_row(attempt: Attempt) -> Row:

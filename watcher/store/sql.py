@@ -34,6 +34,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from watcher.model.changes import Changes, View
+from watcher.model.silence import SilenceChange
 from watcher.model.state import Attempt, Decision, MessageState, OutboxRow, Transition
 from watcher.ports import StoreError
 from watcher.store import rows, tables
@@ -145,6 +146,16 @@ class SqlStore:
         made = select(tables.attempts).where(tables.attempts.c.message == message).order_by(tables.attempts.c.id)
         return await self._read("be read", lambda connection: [rows.attempt(row) for row in _all(connection, made)])
 
+    async def silence_changes(self, silence: str = "", limit: int = 100) -> Sequence[SilenceChange]:
+        """Who did what, the newest first; of one silence, or of all."""
+        table = tables.silence_changes
+        newest = select(table).order_by(table.c.id.desc()).limit(limit)
+        if silence:
+            newest = newest.where(table.c.silence == silence)
+        return await self._read(
+            "be read", lambda connection: [rows.silence_change(row) for row in _all(connection, newest)]
+        )
+
     async def prune(self, before: datetime, limit: int) -> int:
         statements = [_pruning(table, column, before, limit) for table, column in _HISTORY]
 
@@ -252,6 +263,7 @@ _HISTORY = (
     (tables.transitions, tables.transitions.c.at),
     (tables.decisions, tables.decisions.c.last_at),
     (tables.attempts, tables.attempts.c.at),
+    (tables.silence_changes, tables.silence_changes.c.at),
     (tables.outbox, tables.outbox.c.finished_at),
 )
 """Tables of which old rows go, and the time that makes a row old. A queued message has no `finished_at`."""

@@ -67,6 +67,7 @@ alerts = Table("alerts", metadata, _key("key"), _body())
 groups = Table("groups", metadata, _key("id"), _body())
 told = Table("told", metadata, _key("receiver"), _key("integration"), _key("alert"), _body())
 
+silences = Table("silences", metadata, _key("id"), _body())
 channels = Table("channels", metadata, _key("receiver"), _key("integration"), _body())
 
 outbox = Table(
@@ -132,6 +133,20 @@ decisions = Table(
 )
 """`matter`: group, receiver, integration and alert as one text, on the newest line about them only: an equal decision
 counts there. One column, since SQLite looks through the whole table for a list of (a, b, c, d)."""
+
+silence_changes = Table(
+    "silence_changes",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("silence", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    _body(),
+    Index(None, "silence"),
+    Index(None, "at"),
+)
+"""Who made, changed or ended which silence."""
 
 attempts = Table(
     "attempts",

@@ -27,6 +27,7 @@ from watcher.store.rows import (
     decision,
     decision_row,
     message_row,
+    silence_change_row,
     transition_row,
 )
 
@@ -61,6 +62,8 @@ class Writer:
         if changes.decisions:
             _write_decisions(connection, changes.decisions)
         _insert(connection, tables.attempts, [attempt_row(row) for row in changes.attempts])
+        changed = [silence_change_row(row) for row in changes.silence_changes]
+        _insert(connection, tables.silence_changes, changed)
         statement = self._touch_meta if changes.meta is None else self._upsert_meta
         connection.execute(statement, [{"id": 1, "last_commit": at, "body": body(changes.meta or Meta())}])
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from watcher.engine.dispatch import Dispatcher
@@ -260,3 +261,49 @@ async def test_closing_closes_every_adapter() -> None:
     dispatcher, _ = made(senders)
     await dispatcher.close()
     assert all(sender.closed for sender in senders.values())
+
+
+async def test_a_later_message_waits_until_what_was_said_of_the_earlier_one_is_committed() -> None:
+    """The core has taken the first out of the queue, and the store does not answer yet: a crash would send it again."""
+    sender = Recorder()
+    dispatcher, book = made({A: sender})
+    dispatcher.committed({"first": row("first"), "second": row("second", at=1)})
+    async with running(dispatcher):
+        await until(lambda: len(book.inputs) == 1)
+        changes = {"first": None, "second": msgspec.structs.replace(row("second", at=1), reference="77")}
+        dispatcher.withhold(changes)
+        await settled()
+        assert sender.sent == ["first"]
+        assert dispatcher.busy()
+        dispatcher.committed(changes)
+        await until(lambda: len(book.inputs) == 2)
+        await settled()
+    assert sender.sent == ["first", "second"]
+
+
+async def test_a_row_that_is_put_anew_while_its_outcome_is_not_recorded_is_not_sent_again() -> None:
+    sender = Recorder()
+    dispatcher, book = made({A: sender})
+    dispatcher.committed({"one": row("one")})
+    async with running(dispatcher):
+        await until(lambda: len(book.inputs) == 1)
+        dispatcher.committed({"one": msgspec.structs.replace(row("one"), reference="77")})
+        await settled()
+        assert sender.sent == ["one"]
+        dispatcher.committed({"one": row("one", attempts=1)})
+        await until(lambda: len(book.inputs) == 2)
+    assert sender.sent == ["one", "one"]
+
+
+async def test_a_message_that_gave_way_is_not_begun_while_that_is_committed() -> None:
+    sender = Recorder()
+    dispatcher, book = made({A: sender})
+    dispatcher.committed({"old": row("old", due=0.02)})
+    async with running(dispatcher):
+        changes = {"old": None, "new": row("new", at=1)}
+        dispatcher.withhold(changes)
+        await asyncio.sleep(0.05)
+        assert sender.sent == []
+        dispatcher.committed(changes)
+        await until(lambda: len(book.inputs) == 1)
+    assert sender.sent == ["new"]

@@ -50,10 +50,32 @@ def test_without_receivers_messages_go_to_the_console_with_a_warning(home: Home)
     ]
 
 
+NOT_EXECUTED = (
+    "warning: templates are not executed: Watcher sends its own text in place of one that needs them; write texts in "
+    "Jinja2, or have `watcher import alertmanager` translate the file"
+)
+
+
 def test_alertmanagers_templates_are_a_warning(home: Home) -> None:
-    assert home.problems(RECEIVER + "templates: ['*.tmpl']") == [
-        "2:1: warning: templates is not used: Watcher writes its own messages"
-    ]
+    home.write("texts/a.tmpl", '{{ define "a" }}x{{ end }}')
+    assert home.problems(RECEIVER + "templates: ['texts/*.tmpl', texts/a.tmpl]") == [f"2:1: {NOT_EXECUTED}"]
+    assert home.problems(RECEIVER + "templates: []") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("['*.tmpl']", "2:13: warning: *.tmpl matches no file", id="nothing matches"),
+        pytest.param("[texts]", "2:13: warning: texts matches no file", id="directory"),
+        pytest.param("[3]", "2:13: a pattern must be a file's name, which may hold * and ?", id="number"),
+        pytest.param("texts/a.tmpl", "2:12: templates must be a list of patterns of files", id="no list"),
+    ],
+)
+def test_templates_that_lead_nowhere_are_said(home: Home, value: str, expected: str) -> None:
+    home.write("texts/a.tmpl", "x")
+    found = home.problems(f"{RECEIVER}templates: {value}")
+    assert found[-1] == expected
+    assert found[:-1] in ([], [f"2:1: {NOT_EXECUTED}"])
 
 
 # -- which rules -------------------------------------------------------------------------------------------------

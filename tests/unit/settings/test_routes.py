@@ -290,28 +290,9 @@ def test_a_receiver_that_no_route_uses_is_a_warning(home: Home) -> None:
     assert found == ["1:31: warning: no route uses the receiver b"]
 
 
-def test_time_intervals_are_let_be_with_a_warning_that_they_are_not_in_force(home: Home) -> None:
-    text = """route:
-  receiver: ops
-  routes: [{matchers: [a=b], mute_time_intervals: [night], active_time_intervals: [day]}]
-time_intervals: [{name: night, time_intervals: []}]
-mute_time_intervals: [{name: day, time_intervals: []}]
-"""
-    found = home.problems(RECEIVER + text)
-    assert [each.split(" ", 1)[1] for each in found] == [
-        "warning: mute_time_intervals are not in force yet: messages come at any time",
-        "warning: active_time_intervals are not in force yet: messages come at any time",
-        "warning: time_intervals are not in force yet: messages come at any time",
-        "warning: mute_time_intervals are not in force yet: messages come at any time",
-    ]
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("time_intervals: x", "2:17: time_intervals must be a list", id="no list"),
-        pytest.param("time_intervals: [{}]", "2:18: a time interval needs a name", id="no name"),
-        pytest.param("time_intervals: [{name: a}, {name: a}]", "2:36: there is another time interval a", id="twice"),
         pytest.param("inhibit_rules: x", "2:16: inhibit_rules must be a list", id="inhibitions"),
         pytest.param(
             "inhibit_rules: [{source_matcher: [a=b]}]",

@@ -1,0 +1,95 @@
+"""The records of Alertmanager's API v2 as JSON: its names, in the order in which it writes them.
+
+Times have three digits of a second and are UTC, whatever zone the sender used. `annotations` of a silence and
+`untilResolved`, which is ours, stand only where there is something to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from watcher.model.silence import Silence, SilenceMatcher
+
+_encoder = msgspec.json.Encoder()
+HEADERS = {"Cache-Control": "no-store"}
+
+
+class Named(msgspec.Struct, frozen=True):
+    name: str
+
+
+class AlertStatus(msgspec.Struct, frozen=True, kw_only=True):
+    inhibitedBy: tuple[str, ...]  # noqa: N815 - Alertmanager's name, as are the others here
+    mutedBy: tuple[str, ...]  # noqa: N815
+    silencedBy: tuple[str, ...]  # noqa: N815
+    state: str
+
+
+class GettableAlert(msgspec.Struct, frozen=True, kw_only=True):
+    annotations: dict[str, str]
+    endsAt: str  # noqa: N815
+    fingerprint: str
+    receivers: tuple[Named, ...]
+    startsAt: str  # noqa: N815
+    status: AlertStatus
+    updatedAt: str  # noqa: N815
+    labels: dict[str, str]
+
+
+class AlertGroup(msgspec.Struct, frozen=True, kw_only=True):
+    alerts: tuple[GettableAlert, ...]
+    labels: dict[str, str]
+    receiver: Named
+
+
+def body(found: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer with its last newline: a record, or the text of an error."""
+    return Response(_encoder.encode(found) + b"\n", status, {**HEADERS, **(headers or {})}, "application/json")
+
+
+def error(code: int, message: str, *, status: int = 0, headers: Mapping[str, str] | None = None) -> Response:
+    """What is wrong with a request before anybody looks at what it wants; `code` has more values than HTTP."""
+    found = {"code": code, "message": message}
+    return Response(
+        _encoder.encode(found), status or code, {**HEADERS, **(headers or {})}, media_type="application/json"
+    )
+
+
+def empty(status: int = 200) -> Response:
+    return Response(b"", status, HEADERS)
+
+
+def time(at: datetime) -> str:
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def sorted_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    return dict(sorted(labels.items()))
+
+
+def silence(one: Silence, at: datetime) -> dict[str, Any]:
+    """A silence with the state that it has at that time."""
+    found: dict[str, Any] = {"id": one.id, "status": {"state": one.state(at)}, "updatedAt": time(one.updated_at)}
+    if one.annotations:
+        found["annotations"] = sorted_labels(one.annotations)
+    found |= {
+        "comment": one.comment,
+        "createdBy": one.created_by,
+        "endsAt": time(one.ends_at),
+        "matchers": _matchers(one.matchers),
+        "startsAt": time(one.starts_at),
+    }
+    if one.until_resolved:
+        found["untilResolved"] = True
+    return found
+
+
+def _matchers(matchers: Iterable[SilenceMatcher]) -> list[dict[str, Any]]:
+    return [
+        {"isEqual": one.is_equal, "isRegex": one.is_regex, "name": one.name, "value": one.value} for one in matchers
+    ]
