@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from tests.support.pods import backoff, dead, pod, status
-from tests.support.timeline import Timeline, time
+from tests.support.timeline import GROUP_BY, Timeline, time
 from watcher.model.kube import Pod
 from watcher.model.observations import SilenceAsked, SilenceExpireAsked
 from watcher.model.silence import Silence, SilenceMatcher
+from watcher.routing.intervals import TimeInterval
+from watcher.routing.route import Route
 
 HOUR = 3600.0
 MINUTE = 60.0
@@ -109,7 +111,8 @@ def test_what_ended_in_silence_and_was_never_told_is_no_news() -> None:
 
 def test_only_what_matches_is_silenced() -> None:
     story = Timeline().at(0).lists()
-    matchers = (SilenceMatcher(name="workload", value="web"), SilenceMatcher(name="namespace", value="sh.*", is_regex=True))
+    shop = SilenceMatcher(name="namespace", value="sh.*", is_regex=True)
+    matchers = (SilenceMatcher(name="workload", value="web"), shop)
     asks(story, 1, silence(1, HOUR, matchers=matchers))
     story.at(2).sees(looping(), looping("api-1", "Deployment/api"))
     story.until(60)
@@ -149,7 +152,11 @@ def test_an_active_one_is_changed_in_place_and_with_other_matchers_replaced() ->
         (silence(0, 5), 400, "end time can't be in the past"),
         (silence(20, HOUR, matchers=()), 400, "at least one matcher required"),
         (silence(20, HOUR, matchers=(SilenceMatcher(name="a", value=""),)), 400, "at least one matcher must not match"),
-        (silence(20, HOUR, matchers=(SilenceMatcher(name="a", value="[", is_regex=True),)), 400, "invalid label matcher"),
+        (
+            silence(20, HOUR, matchers=(SilenceMatcher(name="a", value="[", is_regex=True),)),
+            400,
+            "invalid label matcher",
+        ),
         (silence(20, HOUR, id="unknown"), 404, "silence not found"),
     ],
     ids=["backwards", "past", "no matcher", "matches everything", "bad regex", "unknown"],
@@ -193,3 +200,45 @@ def test_a_silence_survives_a_restart() -> None:
     asks(story, 1, silence(1, HOUR))
     story.at(10).restarts().lists(looping())
     assert story.until(2 * HOUR) == [(HOUR, "FIRST", "ContainerCrashLooping")]
+
+
+# ---- time intervals ----
+
+
+def night(**names: Any) -> dict[str, Any]:
+    """09:10 to 10:00 is `night`; the story begins at 09:00."""
+    span = TimeInterval(times=((9 * 60 + 10, 10 * 60),))
+    route = Route(
+        id="", receiver="ops", group_by=GROUP_BY, group_wait=timedelta(seconds=10), group_interval=timedelta(minutes=5),
+        repeat_interval=timedelta(hours=12), **names,
+    )  # fmt: skip
+    return {"route": route, "intervals": {"night": (span,)}}
+
+
+MUTED = night(mute_time_intervals=("night",))
+
+
+def test_what_begins_in_a_muted_interval_is_told_when_it_is_over() -> None:
+    story = Timeline(**MUTED).at(0).lists().at(11 * MINUTE).sees(looping())
+    assert story.until(2 * HOUR) == [(HOUR, "FIRST", "ContainerCrashLooping")]
+    assert set(story.held("ContainerCrashLooping")) == {"a time interval mutes its route"}
+
+
+def test_an_end_in_a_muted_interval_is_told_when_it_is_over() -> None:
+    story = Timeline(**MUTED).at(0).lists(looping())
+    story.until(60)
+    story.at(5 * MINUTE).sees(healed(at=4 * MINUTE))
+    story.until(2 * HOUR)
+    assert story.heard[1:] == [(HOUR, "ALL_ENDED", "-ContainerCrashLooping:recovered")]
+    assert not story.player.view.groups.rows
+
+
+def test_what_came_and_went_in_a_muted_interval_is_not_told() -> None:
+    story = Timeline(**MUTED).at(0).lists().at(11 * MINUTE).sees(looping()).at(20 * MINUTE).sees(healed(at=19 * MINUTE))
+    assert story.until(2 * HOUR) == []
+    assert not story.player.view.alerts.rows
+
+
+def test_outside_of_its_active_intervals_a_route_says_nothing() -> None:
+    story = Timeline(**night(active_time_intervals=("night",))).at(0).lists(looping())
+    assert story.until(2 * HOUR) == [(10 * MINUTE, "FIRST", "ContainerCrashLooping")]

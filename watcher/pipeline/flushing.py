@@ -32,6 +32,7 @@ from watcher.pipeline.settling import (
     make_due,
     summary_id,
 )
+from watcher.routing.intervals import muted_by, unmuted_at
 from watcher.routing.route import Route
 from watcher.routing.timing import next_tick
 
@@ -45,11 +46,14 @@ def flush(step: Step, name: str) -> None:
     assert group is not None
     route = step.route_of(group)
     alerts = [alert for key in group.alerts if (alert := step.draft.alerts.get(key)) is not None]
+    if muted_by(route, step.core.intervals, step.at):
+        _mute(step, group, route, alerts)
+        return
     receiver = step.core.receivers.get(group.receiver)
     for integration, config in receiver.integrations if receiver is not None else ():
         if group.digest in ("", integration):
             group = _speak(step, group, (integration, config), alerts)
-    _close(step, group, route, alerts)
+    _close(step, group, route, alerts, muted=False)
 
 
 def _speak(step: Step, group: Group, target: tuple[str, Integration], alerts: list[Alert]) -> Group:
@@ -237,14 +241,23 @@ def _divert(step: Step, group: Group, integration: str, plan: Plan) -> Group:
 # ---- after it has spoken ----
 
 
-def _close(step: Step, group: Group, route: Route, alerts: list[Alert]) -> None:
-    """Let go of what has ended, and set the next time: what is owed, the repeat, or never."""
+def _mute(step: Step, group: Group, route: Route, alerts: list[Alert]) -> None:
+    """A time interval mutes the route: nothing is said, and ends are kept until it is over."""
+    for integration in integrations(step, group.receiver):
+        for alert in alerts:
+            talk = Conversation(group=group, integration=integration)
+            sending.note(step, talk, alert.key, ("hold", HoldReason.MUTED.value, ""))
+    _close(step, group, route, alerts, muted=True)
+
+
+def _close(step: Step, group: Group, route: Route, alerts: list[Alert], *, muted: bool) -> None:
+    """Let go of what has ended, and set the next time: what is owed, the repeat, the end of a mute, or never."""
     draft = step.draft
     left: list[AlertKey] = []
     for alert in alerts:
         present = draft.alerts.get(alert.key) or alert
-        waits = _waits_for_summary(step, group, present) or _waits_for_silence(step, group, present)
-        if (present.ends_at is None and not group.baseline) or waits:
+        waits = _waits_for_summary(step, group, present) or _waits_for_its_end(step, group, present, muted)
+        if (present.ends_at is None and (muted or not group.baseline)) or waits:
             left.append(alert.key)
             continue
         remaining = tuple(name for name in present.groups if name != group.id)
@@ -272,13 +285,15 @@ def _close(step: Step, group: Group, route: Route, alerts: list[Alert]) -> None:
     debts = any(one.alert.key not in left for one in owed)
     dues = [_repeat_due(step, group, route), due_again(step, group, step.at) if debts else None]
     due = min((due for due in dues if due is not None), default=None)
+    if muted:
+        due = unmuted_at(route, step.core.intervals, step.at)
     draft.groups.put(group.id, msgspec.structs.replace(group, due=due))
 
 
-def _waits_for_silence(step: Step, group: Group, alert: Alert) -> bool:
-    """Somebody here was told of it, and is to hear of its end when the silence is over."""
+def _waits_for_its_end(step: Step, group: Group, alert: Alert, muted: bool) -> bool:
+    """Somebody here was told of it, and is to hear of its end when the silence or the interval is over."""
     told = (row.group == group.id for row in step.draft.told.by("alert", alert.key))
-    return alert.ends_at is not None and bool(alert.silenced_by) and any(told)
+    return alert.ends_at is not None and (muted or bool(alert.silenced_by)) and any(told)
 
 
 def _is_young(step: Step, ended: Alert) -> bool:
