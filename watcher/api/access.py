@@ -57,6 +57,15 @@ class Access:
         if self._token:
             self._authenticated(request)
 
+    def who(self, request: Request) -> tuple[str, str]:
+        """(the name of a basic login, how a request that may write came to that): what a history can say of it."""
+        host = request.client.host if request.client is not None else ""
+        name = ""
+        if self._token:
+            scheme, _ = _given(request.headers.get("authorization", ""))
+            name = _login(request.headers.get("authorization", "")) if scheme == "basic" else ""
+        return name, "with the token" if self._token else f"from {host or 'this machine'}"
+
     def _authenticated(self, request: Request) -> None:
         scheme, given = _given(request.headers.get("authorization", ""))
         if not secrets.compare_digest(given, self._token):
@@ -100,6 +109,12 @@ def _given(header: str) -> tuple[str, bytes]:
                 return "basic", b""
             return "basic", password
     return "", b""
+
+
+def _login(header: str) -> str:
+    """The name of a basic login that was accepted."""
+    name, _, _ = base64.b64decode(header.partition(" ")[2].strip()).partition(b":")
+    return name.decode("utf-8", "replace")
 
 
 def _is_loopback(host: str) -> bool:

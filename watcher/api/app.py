@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 
-from watcher.api import answers, deliveries, receivers
+from watcher.api import answers, deliveries, receivers, silences, v2
 from watcher.api.access import Access
 from watcher.api.inside import Inside
 
@@ -49,8 +49,9 @@ def make_app(status: Status, inside: Inside, access: Access) -> FastAPI:
     app = FastAPI(title="Watcher", docs_url=None, redoc_url=None, openapi_url=None)
     answers.install(app)
     _add_health(app, status)
-    for routes in (deliveries.routes, receivers.routes):
+    for routes in (deliveries.routes, receivers.routes, silences.routes):
         app.include_router(routes(inside, access), prefix=PREFIX)
+    app.mount(v2.PREFIX, v2.V2(inside, access))
     return app
 
 

@@ -6,7 +6,7 @@ The service makes one in its composition root. Nothing in it can change state bu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -14,11 +14,12 @@ from watcher.api.outcomes import Outcomes
 from watcher.model.changes import View
 from watcher.model.config import Receiver
 from watcher.model.hints import Mistake
+from watcher.pipeline import Core
 from watcher.ports import Clock, Intake, Store
 
 
 class Inside(msgspec.Struct, frozen=True, kw_only=True):
-    """`receivers` and `mistakes` are asked anew for each request: a configuration may be loaded again."""
+    """What is a function is asked anew for each request: a configuration may be loaded again."""
 
     store: Store
     intake: Intake
@@ -28,3 +29,11 @@ class Inside(msgspec.Struct, frozen=True, kw_only=True):
     receivers: Callable[[], Mapping[str, Receiver]]
     mistakes: Callable[[], Mapping[Mistake, datetime]]
     """And when each was seen last."""
+    core: Callable[[], Core]
+    original: Callable[[], str]
+    """The configuration as Alertmanager's YAML, without secrets."""
+    resolve_timeout: Callable[[], timedelta]
+    new_id: Callable[[], str]
+    """A UUID."""
+    began: datetime
+    """When the process began to serve."""

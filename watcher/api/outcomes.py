@@ -1,4 +1,4 @@
-"""What commits say of messages that a request waits for: an answer is given only after its commit.
+"""What commits say of what a request waits for, messages or answers: it is told only after its commit.
 
 The service hands on every commit's changes by `note`. A request that stops waiting changes nothing: its message stays
 in the outbox.
@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from watcher.model.changes import Changes
+from watcher.model.observations import SilenceAsked, SilenceExpireAsked
+from watcher.model.silence import Answer
 from watcher.model.state import OutboxRow
+from watcher.ports import Intake
 
 
 class Followed:
@@ -51,10 +54,14 @@ class Outcomes:
         self.returning: set[str] = set()
         """Asked for, and not committed yet: asking twice must not send twice."""
         self._followed: set[Followed] = set()
+        self._answers: dict[str, asyncio.Future[Answer | None]] = {}
+        """Of those who wait for one, by the name of their request."""
         self._ended = False
 
     def note(self, changes: Changes) -> None:
         """One commit. A message that died and was enqueued again in it is queued."""
+        for request, answer in changes.answers.items():
+            self._resolve(request, answer)
         if not self._followed and not self.returning:
             return
         for row in (*changes.finished, *changes.outbox.values()):
@@ -68,6 +75,28 @@ class Outcomes:
         self._ended = True
         for one in self._followed:
             one.end()
+        for request in self._answers:
+            self._resolve(request, None)
+
+    async def ask(self, intake: Intake, asked: SilenceAsked | SilenceExpireAsked, within: timedelta) -> Answer | None:
+        """Put it into the intake and wait for the core's answer; None: it is not stored yet, and will be."""
+        waiting: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        self._answers[asked.request] = waiting
+        try:
+            await intake.put(asked)
+            if self._ended:
+                return None
+            async with asyncio.timeout(within.total_seconds()):
+                return await waiting
+        except TimeoutError:
+            return None
+        finally:
+            del self._answers[asked.request]
+
+    def _resolve(self, request: str, answer: Answer | None) -> None:
+        waiting = self._answers.get(request)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
 
     @contextlib.contextmanager
     def follow(self, wants: Callable[[OutboxRow], bool]) -> Iterator[Followed]:

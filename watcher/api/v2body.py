@@ -31,14 +31,19 @@ _LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 _WORDS: Final = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
 _TIME: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)?| (\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?)",
+    r"(\d{4}-\d\d-\d\d)"
+    r"(?:T(\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)?| (\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?)",
     re.ASCII,
 )
 
 
-def read_silence(body: bytes, now: datetime, old: Silence | None = None) -> Silence:
-    """The silence that a body asks for. An unset start is `now`; Refused and Said say what is wrong."""
-    data = _typed(_parsed(body))
+def parse(body: bytes) -> dict[str, Any]:
+    """The object in a body, each known value of the right type or null; Refused says what is wrong."""
+    return _typed(_parsed(body))
+
+
+def silence_of(data: dict[str, Any], now: datetime, old: Silence | None = None) -> Silence:
+    """The silence that such an object asks for. An unset start is `now`; Refused and Said say what is wrong."""
     for name in ("comment", "createdBy", "endsAt", "matchers", "startsAt"):
         if data.get(name) is None:
             raise _missing(name)
@@ -56,18 +61,11 @@ def read_silence(body: bytes, now: datetime, old: Silence | None = None) -> Sile
         until_resolved=_until_resolved(data, old),
     )
     _check_times(silence, now)
-    _check_size(silence)
+    _check_matchers(silence)
+    size = len(msgspec.json.encode(silence))
+    if size > LARGEST_SILENCE:
+        raise Said(400, f"silence exceeded maximum size: {size} bytes (limit: {LARGEST_SILENCE} bytes)")
     return silence
-
-
-def identity(body: bytes) -> str:
-    """The id in a body, as far as it can be read."""
-    try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    id = found.get("id") if isinstance(found, dict) else None
-    return id if isinstance(id, str) else ""
 
 
 def _parsed(body: bytes) -> Any:
@@ -183,7 +181,7 @@ def _check_times(silence: Silence, now: datetime) -> None:
         raise Said(400, "Failed to create silence: end time can't be in the past")
 
 
-def _check_size(silence: Silence) -> None:
+def _check_matchers(silence: Silence) -> None:
     for number, one in enumerate(silence.matchers):
         which = f"invalid silence: invalid label matcher {number} in set 0"
         if not one.name:
@@ -197,6 +195,3 @@ def _check_size(silence: Silence) -> None:
             except RegexError as error:
                 said = f"invalid regular expression {go_quote(one.value)}: {error}"
                 raise Said(400, f"{which}: {said}") from None
-    size = len(msgspec.json.encode(silence))
-    if size > LARGEST_SILENCE:
-        raise Said(400, f"silence exceeded maximum size: {size} bytes (limit: {LARGEST_SILENCE} bytes)")

@@ -31,9 +31,7 @@ class V2Error(Exception):
 
 
 class Refused(V2Error):
-    def __init__(
-        self, code: int, message: str, *, status: int = 0, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, code: int, message: str, *, status: int = 0, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(v2shapes.error(code, message, status=status, headers=headers))
 
 

@@ -24,20 +24,20 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class AlertStatus(msgspec.Struct, frozen=True, kw_only=True):
-    inhibitedBy: tuple[str, ...]  # noqa: N815 - Alertmanager's name, as are the others here
-    mutedBy: tuple[str, ...]  # noqa: N815
-    silencedBy: tuple[str, ...]  # noqa: N815
+    inhibitedBy: tuple[str, ...]
+    mutedBy: tuple[str, ...]
+    silencedBy: tuple[str, ...]
     state: str
 
 
 class GettableAlert(msgspec.Struct, frozen=True, kw_only=True):
     annotations: dict[str, str]
-    endsAt: str  # noqa: N815
+    endsAt: str
     fingerprint: str
     receivers: tuple[Named, ...]
-    startsAt: str  # noqa: N815
+    startsAt: str
     status: AlertStatus
-    updatedAt: str  # noqa: N815
+    updatedAt: str
     labels: dict[str, str]
 
 

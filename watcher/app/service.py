@@ -33,7 +33,7 @@ from watcher.app.metrics import Parts, service_metrics
 from watcher.app.watching import Watching, scopes
 from watcher.deliver.factory import make_sender
 from watcher.deliver.heartbeat import HeartbeatUrl
-from watcher.engine.clock import SteadyClock, SystemClock
+from watcher.engine.clock import SteadyClock, SystemClock, new_id
 from watcher.engine.dispatch import Dispatcher
 from watcher.engine.evidence import EvidenceLoop
 from watcher.engine.heartbeat import Heartbeat
@@ -49,6 +49,7 @@ from watcher.model.state import MessageState
 from watcher.notify.channels import traits
 from watcher.ports import Clock, Sender
 from watcher.settings.core import core_of
+from watcher.settings.original import original
 from watcher.settings.records import Settings
 from watcher.settings.shipped import directory
 from watcher.source.client import KubeClient, connect
@@ -94,6 +95,7 @@ class Service:
         self.outcomes = Outcomes()
         self.dead_letters = {(one.name, name): 0 for one in settings.receivers for name, _ in one.integrations}
         self._began = self.clock.monotonic()
+        self._began_at = self.clock.now()
 
     async def load(self, senders: dict[Name, Sender]) -> None:
         """Take up what an earlier process left, and tell the core that a new one begins."""
@@ -150,6 +152,11 @@ class Service:
             outcomes=self.outcomes,
             receivers=lambda: self.writer.core.receivers,
             mistakes=lambda: self.writer.stats.mistakes,
+            core=lambda: self.writer.core,
+            original=lambda: original(self.settings),
+            resolve_timeout=lambda: self.settings.resolve_timeout,
+            new_id=new_id,
+            began=self._began_at,
         )
 
     def readiness(self) -> Readiness:

@@ -1,4 +1,4 @@
-"""The one home of the time: everybody else is handed it.
+"""The one home of the time, and of ids that are drawn: everybody else is handed them.
 
 The wall clock may be set, forwards or back, and stands still for the processes of a suspended machine. `SteadyClock`
 makes of it a time that never goes back: it goes on by the monotonic clock, follows the wall clock where that is a
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -22,6 +23,11 @@ LARGEST_STEP = timedelta(seconds=60)
 
 SAID_FROM = timedelta(seconds=2)
 """A clock that is set back by less is corrected, not wrong."""
+
+
+def new_id() -> str:
+    """A random UUID."""
+    return str(uuid.uuid4())
 
 
 class SystemClock:

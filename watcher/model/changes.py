@@ -98,6 +98,8 @@ class View:
                 "workload": lambda a: a.workload,
                 "firing": lambda a: a.ends_at is None or None,
                 "explained_by": lambda a: a.explained_by,
+                "source": lambda a: frozenset(a.sources) if a.sources and a.ends_at is None else None,
+                "target": lambda a: frozenset(a.targets) if a.targets and a.ends_at is None else None,
                 "silenced_by": lambda a: frozenset(a.silenced_by) if a.silenced_by else None,
             },
             (Rank.ALERT, _alert_due),

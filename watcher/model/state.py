@@ -289,6 +289,10 @@ class Alert(Row, frozen=True, kw_only=True):
     """It began or ended in that instant: what it explains or inhibits is looked at too."""
     held_by: AlertKey | None = None
     """Inhibited by this alert."""
+    sources: tuple[str, ...] = ()
+    """Where it may inhibit others (routing/inhibition.py, `Sides`)."""
+    targets: tuple[str, ...] = ()
+    """Where others may inhibit it."""
     silenced_by: tuple[str, ...] = ()
     """Ids of the silences that mute it."""
     explained_by: AlertKey | None = None

@@ -14,6 +14,7 @@ from watcher.model.rule import CompiledRule
 from watcher.model.state import Alert, AlertState, EndReason, Member
 from watcher.pipeline.core import Step
 from watcher.pipeline.hinting import hints_for, is_ignored
+from watcher.routing.inhibition import sides
 
 
 def end_alert(step: Step, alert: Alert, reason: EndReason) -> None:
@@ -71,7 +72,10 @@ def _new_alert(step: Step, rule: CompiledRule, member: Member) -> Alert:
     hints = hints_for(step, member.workload, member.signal)
     if hints.runbook:
         annotations["runbook_url"] = hints.runbook
+    stands = sides(step.core.inhibit_rules, labels)
     return Alert(
+        sources=stands.sources,
+        targets=stands.targets,
         key=member.alert,
         workload=member.workload,
         state=AlertState.FIRING,

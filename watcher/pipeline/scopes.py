@@ -18,7 +18,7 @@ from watcher.model.state import EndReason, Member, ScopeState
 from watcher.pipeline import channels, judging, objects, pods, sight
 from watcher.pipeline.core import Step, begun
 from watcher.pipeline.judging import Judged
-from watcher.pipeline.settling import leave_lost_groups
+from watcher.pipeline.settling import leave_lost_groups, take_sides
 
 
 def started(step: Step, one: Started) -> None:
@@ -35,6 +35,7 @@ def started(step: Step, one: Started) -> None:
         known = draft.scopes.get(scope)
         draft.scopes.put(scope, ScopeState(scope=scope, known=known is not None and known.known))
     _close_unwatched(step, wanted)
+    take_sides(step)
     leave_lost_groups(step)
     channels.configured(step)
     _ask_again(step)

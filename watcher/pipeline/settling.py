@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from watcher.lib.matchers import matches_all
 from watcher.lib.redact import redact
 from watcher.model.config import FirstStart
 from watcher.model.evidence import Evidence, EvidenceRequest
@@ -31,7 +30,7 @@ from watcher.pipeline import sending, silencing, workloads
 from watcher.pipeline.alerting import end_alert
 from watcher.pipeline.core import Step, subjects
 from watcher.pipeline.explaining import explain
-from watcher.routing.inhibition import InhibitRule, inhibitor
+from watcher.routing.inhibition import rule_at, sides
 from watcher.routing.route import Route, group_labels
 from watcher.routing.timing import group_id, next_tick
 
@@ -143,30 +142,33 @@ def _unseen_since(members: list[Member]) -> datetime | None:
 
 
 def _inhibited(step: Step, alert: Alert) -> AlertKey | None:
-    """Shipped rules compare inside a workload; only the configuration's may look at every alert."""
-    rules = step.core.inhibit_rules
-    narrow = [rule for rule in rules if _is_narrow(rule)]
-    near = [one for one in step.draft.alerts.by("workload", alert.workload) if one.ends_at is None and not one.lingers]
-    found = inhibitor(narrow, alert, near)
-    if found is None and len(narrow) < len(rules):
-        wide = [rule for rule in rules if rule not in narrow]
-        found = inhibitor(wide, alert, step.draft.alerts.by("firing", True))
-    return found
-
-
-def _is_narrow(rule: InhibitRule) -> bool:
-    """It compares alerts of one workload, claim or node only."""
-    return "namespace" in rule.equal and ("workload" in rule.equal or "claim" in rule.equal)
+    """The first alert that inhibits it, by the rules in their order."""
+    for place in alert.targets:
+        rule = rule_at(step.core.inhibit_rules, place)
+        for other in step.draft.alerts.by("source", place):
+            if rule is None:
+                break
+            if other.key != alert.key and not other.lingers and rule.inhibits(other.labels, alert.labels):
+                return other.key
+    return None
 
 
 def _touch_dependents(step: Step, alert: Alert) -> None:
     """What it explains or inhibits, or did until now, is looked at again in this instant."""
-    others = step.draft.alerts.by("workload", alert.workload)
-    if any(not _is_narrow(rule) and matches_all(rule.source, alert.labels) for rule in step.core.inhibit_rules):
-        others = step.draft.alerts.by("firing", True)
-    for other in others:
+    others = {other.key: other for other in step.draft.alerts.by("workload", alert.workload)}
+    for place in alert.sources:
+        others |= {other.key: other for other in step.draft.alerts.by("target", place)}
+    for _, other in sorted(others.items()):
         if other.key != alert.key and other.ends_at is None and other.settle_at is None:
             step.touch(other)
+
+
+def take_sides(step: Step) -> None:
+    """At a start: where each alert stands under the rules of the configuration as it is now."""
+    for alert in sorted(step.draft.alerts.all(), key=lambda alert: alert.key):
+        now = sides(step.core.inhibit_rules, alert.labels)
+        if (now.sources, now.targets) != (alert.sources, alert.targets):
+            step.touch(msgspec.structs.replace(alert, sources=now.sources, targets=now.targets))
 
 
 def hold_reason(step: Step, alert: Alert) -> HoldReason | None:

@@ -7,13 +7,11 @@ Source: alertmanager-facts, section 1 (inhibit/inhibit.go).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from watcher.lib.matchers import Matcher, matches_all
-from watcher.model.identity import AlertKey
-from watcher.model.state import Alert
 
 Labels = Mapping[str, str]
 
@@ -33,14 +31,29 @@ class InhibitRule(msgspec.Struct, frozen=True, kw_only=True):
         return not (matches_all(self.source, target) and matches_all(self.target, source))
 
 
-def inhibitor(rules: Iterable[InhibitRule], alert: Alert, firing: Iterable[Alert]) -> AlertKey | None:
-    """The first alert of `firing` that inhibits `alert`, or None. The shipped rules come first in `rules`."""
-    concerned = [rule for rule in rules if matches_all(rule.target, alert.labels)]
-    if not concerned:
-        return None
-    others = [other for other in firing if other.key != alert.key]
-    for rule in concerned:
-        for other in others:
-            if rule.inhibits(other.labels, alert.labels):
-                return other.key
-    return None
+class Sides(msgspec.Struct, frozen=True, gc=False):
+    """Where an alert stands under the rules: one text for each rule and the values of its `equal` labels.
+
+    An alert can be inhibited only by one that has one of its `targets` among its `sources`.
+    """
+
+    sources: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+
+
+def sides(rules: Sequence[InhibitRule], labels: Labels) -> Sides:
+    """In the order of the rules: the shipped ones come first."""
+    sources, targets = [], []
+    for number, rule in enumerate(rules):
+        place = "\0".join((str(number), *(labels.get(name, "") for name in rule.equal)))
+        if matches_all(rule.source, labels):
+            sources.append(place)
+        if matches_all(rule.target, labels):
+            targets.append(place)
+    return Sides(tuple(sources), tuple(targets))
+
+
+def rule_at(rules: Sequence[InhibitRule], place: str) -> InhibitRule | None:
+    """The rule of a place among the sides; None: the configuration has fewer by now."""
+    number = int(place.partition("\0")[0])
+    return rules[number] if number < len(rules) else None

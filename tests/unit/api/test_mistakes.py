@@ -20,6 +20,8 @@ from watcher.engine.queue import IntakeQueue
 from watcher.model.changes import View
 from watcher.model.config import HttpConfig
 from watcher.model.hints import Mistake
+from watcher.settings.core import core_of
+from watcher.settings.load import load
 from watcher.store.memory import MemoryStore
 
 OLD = Mistake(
@@ -45,6 +47,11 @@ async def test_mistakes_are_listed_the_newest_first_with_when_they_were_seen() -
         outcomes=Outcomes(),
         receivers=dict,
         mistakes=lambda: {OLD: BEGIN, NEW: BEGIN + timedelta(seconds=1)},
+        core=lambda: core_of(load(None)),
+        original=str,
+        resolve_timeout=timedelta,
+        new_id=str,
+        began=BEGIN,
     )
     port = free_port()
     app = make_app(Ready(), inside, Access(HttpConfig()))

@@ -14,7 +14,7 @@ from watcher.lib.matchers import parse_matchers
 from watcher.model.identity import AlertKey, Workload
 from watcher.model.signals import CrashLooping
 from watcher.model.state import Alert, AlertState
-from watcher.routing.inhibition import InhibitRule, inhibitor
+from watcher.routing.inhibition import InhibitRule, rule_at, sides
 from watcher.routing.route import Route, group_labels
 from watcher.routing.timing import group_id, next_tick
 
@@ -134,15 +134,16 @@ def test_what_matches_both_sides_is_not_held_by_what_matches_both_sides() -> Non
     assert not one_sided.inhibits({"kind": "b"}, {"kind": "b"})
 
 
-def test_an_alert_does_not_hold_itself_and_the_first_that_holds_it_is_named() -> None:
-    mine = alert("mine", severity="warning", kind="a")
-    wide = rule('kind="a"', 'severity="warning"')
-    assert inhibitor([wide], mine, [mine]) is None
-    others = [alert("x", kind="b"), alert("y", kind="a"), alert("z", kind="a")]
-    found = inhibitor([wide], mine, [mine, *others])
-    assert found is not None
-    assert found.alertname == "y"
-    assert inhibitor([], mine, others) is None
+def test_an_alert_can_be_held_only_by_one_that_stands_where_it_is_a_target() -> None:
+    rules = [CRITICAL, rule('kind="a"', 'severity="warning"')]
+    worse = sides(rules, {"severity": "critical", "namespace": "shop", "kind": "a"})
+    milder = sides(rules, {"severity": "warning", "namespace": "shop"})
+    elsewhere = sides(rules, {"severity": "warning", "namespace": "tools"})
+    assert len(worse.sources) == 2
+    assert set(milder.targets) == set(worse.sources)
+    assert set(elsewhere.targets) & set(worse.sources) == {worse.sources[1]}, "the rule without equal labels"
+    assert [rule_at(rules, place) for place in milder.targets] == rules
+    assert rule_at(rules[:1], milder.targets[1]) is None
 
 
 # --- times

@@ -1,0 +1,164 @@
+"""Alertmanager's `/alerts` and `/alerts/groups`, of the alerts that fire in the view.
+
+What mutes an alert is looked up when somebody asks: a silence counts as soon as it is stored. An alert of ours has no
+end that is known beforehand, so `endsAt` is what it would be for one that was posted now. `inhibitedBy` also names the
+cause of an alert that is explained, and `mutedBy` the hint of a workload that wants no messages for a while.
+Posting alerts is not possible yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from watcher.api import v2shapes
+from watcher.api.answers import plain
+from watcher.api.inside import Inside
+from watcher.api.v2requests import filters, flag, receiver_filter
+from watcher.api.v2shapes import AlertGroup, AlertStatus, GettableAlert, Named
+from watcher.lib.matchers import Matcher, matches_all
+from watcher.lib.regexes import Regex
+from watcher.model.changes import View
+from watcher.model.signals import DeliveryFailing
+from watcher.model.state import Alert
+from watcher.routing.intervals import muted_by
+from watcher.routing.route import Route, group_labels
+from watcher.routing.silences import places, silences
+
+HINT: Final = "watcher.io/mute-until"
+Target = tuple[Route, str]
+_GroupKey = tuple[tuple[tuple[str, str], ...], str, str]
+
+_plain = lru_cache(maxsize=4096)(plain)
+
+
+class _Wanted(msgspec.Struct, frozen=True):
+    """What the parameters of a request ask for."""
+
+    filters: tuple[Matcher, ...]
+    receiver: Regex | None
+    active: bool
+    silenced: bool
+    inhibited: bool
+    muted: bool
+
+    @classmethod
+    def of(cls, query: QueryParams) -> _Wanted:
+        flags = (flag(query, name) for name in ("active", "silenced", "inhibited", "muted"))
+        return cls(filters(query), receiver_filter(query), *flags)
+
+    def takes(self, status: AlertStatus) -> bool:
+        return not (
+            (not self.active and status.state == "active")
+            or (not self.silenced and status.silencedBy)
+            or (not self.inhibited and status.inhibitedBy)
+            or (not self.muted and status.mutedBy)
+        )
+
+    def hears(self, receiver: str) -> bool:
+        return self.receiver is None or self.receiver.found_in(receiver)
+
+
+class Alerts:
+    def __init__(self, inside: Inside) -> None:
+        self._inside = inside
+
+    async def listed(self, request: Request) -> Response:
+        wanted, now = _Wanted.of(request.query_params), self._inside.clock.now()
+        found = []
+        for alert in self._firing(wanted):
+            receivers = list(dict.fromkeys(receiver for _, receiver in self._targets(alert)))
+            if wanted.receiver is not None and not any(map(wanted.hears, receivers)):
+                continue
+            status = _status(self._inside.view, alert, now)
+            if wanted.takes(status):
+                found.append(self._shown(alert, status, receivers, now))
+        return v2shapes.body(sorted(found, key=lambda each: each.fingerprint))
+
+    async def groups(self, request: Request) -> Response:
+        wanted, now = _Wanted.of(request.query_params), self._inside.clock.now()
+        intervals = self._inside.core().intervals
+        quiet = {route.id: muted_by(route, intervals, now) for route in self._inside.core().route.walk()}
+        groups: dict[_GroupKey, list[GettableAlert]] = {}
+        for alert in self._firing(wanted):
+            targets = [each for each in self._targets(alert) if wanted.hears(each[1])]
+            receivers = list(dict.fromkeys(receiver for _, receiver in targets))
+            status = _status(self._inside.view, alert, now)
+            for route, receiver in targets:
+                own = _muted(status, quiet[route.id])
+                if wanted.takes(own):
+                    key = (tuple(group_labels(route, alert.labels).items()), receiver, route.id)
+                    groups.setdefault(key, []).append(self._shown(alert, own, receivers, now))
+        shown = [
+            AlertGroup(alerts=tuple(sorted(alerts, key=_place)), labels=dict(labels), receiver=Named(receiver))
+            for (labels, receiver, _), alerts in sorted(groups.items(), key=lambda item: item[0])
+        ]
+        return v2shapes.body(shown)
+
+    def _firing(self, wanted: _Wanted) -> Iterator[Alert]:
+        alerts = self._inside.view.alerts
+        for key in alerts.keys_by("firing", True):
+            if matches_all(wanted.filters, alerts.rows[key].labels):
+                yield alerts.rows[key]
+
+    def _targets(self, alert: Alert) -> list[Target]:
+        """By which routes it goes to whom (as pipeline/settling.py has it)."""
+        core = self._inside.core()
+        if isinstance(alert.lead, DeliveryFailing):
+            return [(core.route, name) for name in sorted(core.receivers)]
+        own = alert.receiver if alert.receiver in core.receivers else ""
+        return [(route, own or route.receiver) for route in core.route.match(alert.labels) if route.receiver]
+
+    def _shown(self, alert: Alert, status: AlertStatus, receivers: list[str], now: datetime) -> GettableAlert:
+        return GettableAlert(
+            annotations={name: _plain(text) for name, text in sorted(alert.annotations.items())},
+            endsAt=v2shapes.time(now + self._inside.resolve_timeout()),
+            fingerprint=alert.fingerprint,
+            receivers=tuple(map(Named, receivers)),
+            startsAt=v2shapes.time(alert.starts_at),
+            status=status,
+            updatedAt=v2shapes.time(alert.starts_at),
+            labels=v2shapes.sorted_labels(alert.labels),
+        )
+
+
+def silenced_by(view: View, labels: Mapping[str, str], now: datetime) -> tuple[str, ...]:
+    """Ids of the silences that mute an alert with these labels now."""
+    found = {
+        name
+        for place in places(labels)
+        for name in view.silences.keys_by("place", place)
+        if view.silences.rows[name].state(now) == "active" and silences(view.silences.rows[name], labels)
+    }
+    return tuple(sorted(found))
+
+
+def status_name(view: View, alert: Alert, now: datetime) -> str:
+    """active or suppressed."""
+    return _status(view, alert, now).state
+
+
+def _status(view: View, alert: Alert, now: datetime) -> AlertStatus:
+    above = (view.alerts.rows.get(key) for key in (alert.held_by, alert.explained_by) if key is not None)
+    inhibited = tuple(sorted({each.fingerprint for each in above if each is not None}))
+    silenced = silenced_by(view, alert.labels, now)
+    hinted = (HINT,) if alert.muted_until is not None and alert.muted_until > now else ()
+    state = "suppressed" if inhibited or silenced or hinted else "active"
+    return AlertStatus(inhibitedBy=inhibited, mutedBy=hinted, silencedBy=silenced, state=state)
+
+
+def _muted(status: AlertStatus, names: tuple[str, ...]) -> AlertStatus:
+    if not names:
+        return status
+    return msgspec.structs.replace(status, mutedBy=(*status.mutedBy, *names), state="suppressed")
+
+
+def _place(alert: GettableAlert) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    return alert.labels.get("job", ""), alert.labels.get("instance", ""), tuple(alert.labels.items())
