@@ -17,7 +17,10 @@ import msgspec
 import typer
 
 from watcher import __version__, client
+from watcher.engine.clock import SystemClock
 from watcher.lib.durations import DurationError, parse_duration
+from watcher.lib.matchers import Matcher, MatcherError, MatcherOp
+from watcher.lib.regexes import RegexError
 from watcher.model.config import FirstStart
 from watcher.ports import StoreError
 from watcher.settings import environment
@@ -216,7 +219,7 @@ def import_alertmanager(
     file: Annotated[Path, typer.Argument(help="Its alertmanager.yml.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write instead of stdout.")] = None,
 ) -> None:
-    """Write it as a configuration of Watcher's, its Go templates in Jinja2; exit code 1 if something is left by hand."""
+    """Write it as a configuration of Watcher's, Go templates in Jinja2; exit code 1 if something is left by hand."""
     from watcher.settings import importing
 
     place = "<stdout>" if output is None else str(output)
@@ -292,6 +295,90 @@ def send_test(
     for line in [client.as_json(answer)] if format is Format.json else client.test_text(answer):
         print(line)
     raise typer.Exit(0 if client.all_delivered(answer) else 1)
+
+
+silence_app = typer.Typer(
+    help="Silences: what nobody is to be told of for a while.", add_completion=False, no_args_is_help=True
+)
+app.add_typer(silence_app, name="silence")
+
+
+@silence_app.command("add")
+def silence_add(
+    comment: Annotated[str, typer.Option("--comment", "-c", help="Why.")],
+    author: Annotated[str, typer.Option("--author", "-a", help="Who.")],
+    matchers: Annotated[list[str] | None, typer.Argument(metavar="MATCHER…", help="As in namespace=shop.")] = None,
+    workload: Annotated[str, typer.Option(help="KIND/NAME, as in deployment/api.")] = "",
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Of the workload, or of alerts.")] = "",
+    duration: Annotated[str, typer.Option("--duration", "-d", help="How long from now on, 1h by default.")] = "",
+    until_resolved: Annotated[
+        bool, typer.Option("--until-resolved", help="Until nothing of it has fired for 10m, at most 7d.")
+    ] = False,
+    url: UrlOption = "",
+    token_file: TokenOption = "",
+) -> None:
+    """Have nobody told of alerts that match all MATCHERs; prints the id."""
+    if until_resolved and duration:
+        raise typer.BadParameter("give it or --until-resolved, not both", param_hint="--duration")
+    wanted = client.Wanted(
+        matchers=_silence_matchers(matchers or [], workload, namespace),
+        lasts=_duration(duration or "1h"),
+        until_resolved=until_resolved,
+        comment=comment,
+        author=author,
+    )
+    print(client.add_silence(_service(url, token_file), wanted, SystemClock().now()))
+
+
+def _silence_matchers(texts: list[str], workload: str, namespace: str) -> tuple[Matcher, ...]:
+    try:
+        given = client.matchers_of(texts)
+    except (MatcherError, RegexError) as error:
+        raise typer.BadParameter(str(error), param_hint="MATCHER") from error
+    if workload:
+        try:
+            given += client.workload_matchers(workload, namespace)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--workload") from error
+    elif namespace:
+        given += (Matcher(name="namespace", op=MatcherOp.EQUAL, value=namespace),)
+    if not given:
+        raise typer.BadParameter(
+            "give a MATCHER such as alertname=PodCrashLooping, or --workload", param_hint="MATCHER"
+        )
+    return given
+
+
+@silence_app.command("list")
+def silence_list(
+    expired: Annotated[bool, typer.Option("--expired", help="Those that are over, for 120h.")] = False,
+    url: UrlOption = "",
+    token_file: TokenOption = "",
+    format: FormatOption = Format.text,
+) -> None:
+    """The silences of the running service."""
+    found = client.silences(_service(url, token_file), expired=expired)
+    for line in [client.as_json(found)] if format is Format.json else client.silences_text(found, expired=expired):
+        print(line)
+
+
+@silence_app.command("expire")
+def silence_expire(
+    ids: Annotated[list[str], typer.Argument(metavar="ID…", help="As `watcher silence list` shows them.")],
+    url: UrlOption = "",
+    token_file: TokenOption = "",
+) -> None:
+    """End silences now; those that are over stay so."""
+    service, failed = _service(url, token_file), False
+    for id in ids:
+        try:
+            client.expire_silence(service, id)
+        except client.ClientError as error:
+            print(f"watcher: {error}", file=sys.stderr)
+            failed = True
+        else:
+            print(f"{id} has ended")
+    raise typer.Exit(1 if failed else 0)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from watcher.app.alertmanager import alertmanager_metrics
 from watcher.engine.dispatch import Dispatcher
 from watcher.engine.evidence import EvidenceStats
 from watcher.engine.heartbeat import HeartbeatStats
@@ -43,6 +44,7 @@ def service_metrics(parts: Parts) -> Iterator[Metric]:
     yield from _volumes(parts.writer, parts.sampler)
     yield from _evidence(parts.evidence)
     yield from _heartbeat(parts.heartbeat)
+    yield from alertmanager_metrics(parts.writer.view, parts.clock.now())
 
 
 def _writer(writer: Writer, queue: IntakeQueue) -> Iterator[Metric]:

@@ -17,7 +17,7 @@ from watcher.lib.durations import DurationError, parse_duration
 from watcher.lib.problems import Problem
 from watcher.lib.yamlpos import Document, Path
 
-__all__ = ["Duration", "Shape", "nearest", "shape_problems"]
+__all__ = ["Duration", "Shape", "Written", "nearest", "shape_problems"]
 
 
 class Shape(BaseModel):
@@ -42,6 +42,10 @@ def _duration(value: Any) -> timedelta:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 """Prometheus' durations: 90s, 5m, 1h30m, 7d."""
+
+Written = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, bool | int | float) else value)]
+"""Text that Alertmanager also takes without quotes where YAML reads a number or a boolean, as in `match: {code: 500}`;
+what its author wrote is `Document.source`, not this value."""
 
 _WANTED: Final = {
     "string_type": "must be text",

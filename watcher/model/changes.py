@@ -98,6 +98,7 @@ class View:
                 "workload": lambda a: a.workload,
                 "firing": lambda a: a.ends_at is None or None,
                 "explained_by": lambda a: a.explained_by,
+                "fingerprint": lambda a: a.fingerprint if a.ends_at is None else None,
                 "source": lambda a: frozenset(a.sources) if a.sources and a.ends_at is None else None,
                 "target": lambda a: frozenset(a.targets) if a.targets and a.ends_at is None else None,
                 "silenced_by": lambda a: frozenset(a.silenced_by) if a.silenced_by else None,
@@ -152,7 +153,8 @@ def _member_due(member: Member) -> datetime | None:
 def _alert_due(alert: Alert) -> datetime | None:
     if alert.settle_at is not None:
         return alert.settle_at
-    dues = [due for due in (alert.vacant_until, alert.muted_until) if due is not None]
+    ends = alert.posted.ends_at if alert.posted is not None and alert.ends_at is None else None
+    dues = [due for due in (alert.vacant_until, alert.muted_until, ends) if due is not None]
     return min(dues, default=None)
 
 

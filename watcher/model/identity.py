@@ -36,6 +36,8 @@ class AlertKey(msgspec.Struct, frozen=True, kw_only=True, order=True, gc=False):
     claim: str = ""
     node: str = ""
     pod: str = ""
+    posted: str = ""
+    """The fingerprint of an alert that others posted; such a one has only this and its name."""
 
     @property
     def id(self) -> str:

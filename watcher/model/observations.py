@@ -16,6 +16,7 @@ from watcher.model.evidence import Evidence
 from watcher.model.kube import Event, Namespace, Node, PersistentVolumeClaim, Pod
 from watcher.model.kubelet import Summary
 from watcher.model.message import Notification
+from watcher.model.posted import PostedAlert
 from watcher.model.silence import Silence
 
 
@@ -158,6 +159,13 @@ class ResendAsked(Observed, frozen=True, kw_only=True, tag="resend"):
     notification: Notification
 
 
+class AlertsPosted(Observed, frozen=True, kw_only=True, tag="posted"):
+    """Alerts that others posted. `request`: who waits for the answer; empty: nobody."""
+
+    request: str = ""
+    alerts: tuple[PostedAlert, ...]
+
+
 class SilenceAsked(Observed, frozen=True, kw_only=True, tag="silence"):
     """Somebody makes a silence, or changes the one whose id it has. `new_id`: of a new one. `request`: who waits."""
 
@@ -193,6 +201,7 @@ Input = (
     | DeliveryDone
     | SendTestAsked
     | ResendAsked
+    | AlertsPosted
     | SilenceAsked
     | SilenceExpireAsked
     | Ended

@@ -310,6 +310,16 @@ class DeliveryFailing(Signal, frozen=True, kw_only=True, tag="DeliveryFailing"):
         return Subject(uid=self.uid)
 
 
+class Posted(Signal, frozen=True, kw_only=True, tag="Posted"):
+    """What stands behind an alert that others posted: no rule looks at it."""
+
+    generator_url: str = ""
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(uid=self.uid)
+
+
 class PodFailed(Signal, frozen=True, kw_only=True, tag="PodFailed"):
     """A pod that went to phase Failed, at the time it failed. Gone when its workload has its ready pods back."""
 
@@ -353,5 +363,7 @@ AnySignal = (
     | NodePressure
     | StreamStale
     | DeliveryFailing
+    | Posted
 )
-SIGNALS: dict[str, type[Signal]] = {cls.__name__: cls for cls in get_args(AnySignal)}
+SIGNALS: dict[str, type[Signal]] = {cls.__name__: cls for cls in get_args(AnySignal) if cls is not Posted}
+"""Those that rules can look at."""

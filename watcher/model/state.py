@@ -17,6 +17,7 @@ from watcher.model.identity import AlertKey, MemberKey, Workload
 from watcher.model.kube import Namespace, Node, PersistentVolumeClaim, Pod
 from watcher.model.message import Notification
 from watcher.model.observations import Scope
+from watcher.model.posted import Posting
 from watcher.model.signals import AnySignal
 
 
@@ -289,6 +290,8 @@ class Alert(Row, frozen=True, kw_only=True):
     """It began or ended in that instant: what it explains or inhibits is looked at too."""
     held_by: AlertKey | None = None
     """Inhibited by this alert."""
+    posted: Posting | None = None
+    """Of an alert that others posted."""
     sources: tuple[str, ...] = ()
     """Where it may inhibit others (routing/inhibition.py, `Sides`)."""
     targets: tuple[str, ...] = ()
@@ -458,6 +461,8 @@ class Meta(Row, frozen=True, kw_only=True):
     """Ids of rules that have judged a whole list: what a new one finds broken is its baseline."""
     sampled_rules: dict[str, datetime] = {}
     """Ids of rules about volumes, and when each was first held against a sample (samples have no list)."""
+    ready: bool = True
+    """Every stream was listed in this process, or is not waited for."""
     down_since: datetime | None = None
     """The last commit before this process; None in the first life of a store."""
 

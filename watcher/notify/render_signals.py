@@ -19,6 +19,7 @@ from watcher.model.signals import (
     PodFailed,
     PodNotReady,
     PodPending,
+    Posted,
     Signal,
     StreamStale,
     VolumeUsage,
@@ -33,6 +34,7 @@ from watcher.notify.render_memory import OomWords
 from watcher.notify.render_node import NodeNotReadyWords, NodePressureWords
 from watcher.notify.render_pending import NotReadyWords, PendingWords
 from watcher.notify.render_pod import PodFailedWords
+from watcher.notify.render_posted import PostedWords
 from watcher.notify.render_start import NotStartingWords
 from watcher.notify.render_volume import VolumeWords
 from watcher.notify.render_watcher import ChannelWords, StreamWords
@@ -55,6 +57,7 @@ _WORDS: Final[dict[type[Signal], Words[Any]]] = {
     NodeNotReady: NodeNotReadyWords(),
     NodePressure: NodePressureWords(),
     StreamStale: StreamWords(),
+    Posted: PostedWords(),
     DeliveryFailing: ChannelWords(),
 }
 

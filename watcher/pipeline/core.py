@@ -36,6 +36,8 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
     receivers: Mapping[str, Receiver]
     inhibit_rules: tuple[InhibitRule, ...] = ()
     intervals: Intervals = {}
+    resolve_timeout: timedelta = timedelta(minutes=5)
+    """How long a posted alert without an end is taken to last."""
     first_start: FirstStart = FirstStart.SUMMARY
     external_url: str = ""
     storm: StormConfig = StormConfig()

@@ -16,6 +16,7 @@ import msgspec
 
 from watcher.model.changes import Changes, Draft, View
 from watcher.model.observations import (
+    AlertsPosted,
     ClaimSeen,
     ClockJumped,
     DeliveryDone,
@@ -46,6 +47,7 @@ from watcher.pipeline import (
     jumping,
     objects,
     pods,
+    posting,
     scopes,
     sending,
     settling,
@@ -174,6 +176,8 @@ def _take_word(step: Step, one: Input) -> None:
             sending.test(step, one)
         case ResendAsked():
             delivering.again(step, one)
+        case AlertsPosted():
+            posting.posted(step, one)
         case SilenceAsked():
             silencing.asked(step, one)
         case SilenceExpireAsked():

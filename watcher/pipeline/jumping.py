@@ -13,6 +13,7 @@ import msgspec
 from watcher.model.observations import ClockJumped
 from watcher.model.state import ContainerHistory
 from watcher.model.table import Overlay
+from watcher.pipeline import posting
 from watcher.pipeline.core import Step
 
 _TIMERS = ("due", "unknown_at", "vacant_until", "settle_at", "idle_since")
@@ -21,6 +22,7 @@ _TIMERS = ("due", "unknown_at", "vacant_until", "settle_at", "idle_since")
 
 def jumped(step: Step, one: ClockJumped) -> None:
     by = one.at - one.since
+    posting.grant(step)
     draft = step.draft
     for table in (draft.pods, draft.volumes, draft.members, draft.alerts, draft.groups):
         _shift(table, by)

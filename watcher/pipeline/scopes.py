@@ -15,7 +15,7 @@ from watcher.model.identity import Workload
 from watcher.model.observations import Forbidden, Scope, Started, StreamHealth, Synced
 from watcher.model.signals import StreamStale, VolumeUsage
 from watcher.model.state import EndReason, Member, ScopeState
-from watcher.pipeline import channels, judging, objects, pods, sight
+from watcher.pipeline import channels, judging, objects, pods, posting, sight
 from watcher.pipeline.core import Step, begun
 from watcher.pipeline.judging import Judged
 from watcher.pipeline.settling import leave_lost_groups, take_sides
@@ -24,7 +24,7 @@ from watcher.pipeline.settling import leave_lost_groups, take_sides
 def started(step: Step, one: Started) -> None:
     """A new process: every scope has to be listed again, and those no longer watched are forgotten."""
     draft = step.draft
-    draft.meta = msgspec.structs.replace(draft.meta, down_since=one.since)
+    draft.meta = msgspec.structs.replace(draft.meta, down_since=one.since, ready=False)
     wanted = set(one.scopes)
     for state in list(draft.scopes.all()):
         if wanted and state.scope not in wanted:
@@ -39,6 +39,8 @@ def started(step: Step, one: Started) -> None:
     leave_lost_groups(step)
     channels.configured(step)
     _ask_again(step)
+    if not wanted:
+        _rules_are_known(step)
 
 
 def _ask_again(step: Step) -> None:
@@ -108,9 +110,13 @@ def synced(step: Step, one: Synced) -> None:
 def _rules_are_known(step: Step) -> None:
     """Nothing is waited for any more: what the rules find from now on is news, and no rule's baseline."""
     draft = step.draft
+    if any(state.awaited for state in draft.scopes.all()):
+        return
     rules = tuple(sorted({*draft.meta.rules, *step.core.by_rule}))
-    if rules != draft.meta.rules and not any(state.awaited for state in draft.scopes.all()):
-        draft.meta = msgspec.structs.replace(draft.meta, rules=rules)
+    if not draft.meta.ready:
+        posting.grant(step)
+    if (rules, True) != (draft.meta.rules, draft.meta.ready):
+        draft.meta = msgspec.structs.replace(draft.meta, rules=rules, ready=True)
 
 
 def health(step: Step, one: StreamHealth) -> None:

@@ -26,7 +26,7 @@ from watcher.model.signals import (
 )
 from watcher.model.state import Alert, AlertState, Decision, EndReason, Group, Member, MemberState
 from watcher.notify.growth import concerns_all, grew
-from watcher.pipeline import sending, silencing, workloads
+from watcher.pipeline import posting, sending, silencing, workloads
 from watcher.pipeline.alerting import end_alert
 from watcher.pipeline.core import Step, subjects
 from watcher.pipeline.explaining import explain
@@ -48,7 +48,9 @@ def settle(step: Step, key: AlertKey) -> None:
     alert = msgspec.structs.replace(alert, settle_at=None, news=False)
     before = alert.silenced_by
     alert = msgspec.structs.replace(alert, silenced_by=silencing.silenced_by(step, alert.labels))
-    if alert.state is not AlertState.ENDED:
+    if alert.posted is not None and alert.state is not AlertState.ENDED:
+        alert = msgspec.structs.replace(alert, held_by=_inhibited(step, alert))
+    elif alert.state is not AlertState.ENDED:
         alert = _measure(step, alert)
         alert = msgspec.structs.replace(alert, held_by=_inhibited(step, alert))
         alert = _ask(step, alert)
@@ -59,7 +61,7 @@ def settle(step: Step, key: AlertKey) -> None:
         _speak_again(step, alert)
     if news or alert.lingers != lingered:
         _touch_dependents(step, alert)
-    if not isinstance(alert.lead, WorkloadDown):
+    if alert.posted is None and not isinstance(alert.lead, WorkloadDown):
         workloads.judge(step, alert.workload)
     _route(step, alert, news, again=unseen and alert.unseen_since is None)
 
@@ -79,6 +81,8 @@ def _timed(step: Step, alert: Alert) -> None:
     """A hint that muted it is over, or the patience with a replacement."""
     if alert.muted_until is not None and alert.muted_until <= step.at:
         step.touch(msgspec.structs.replace(alert, muted_until=None))
+    elif alert.posted is not None:
+        posting.expire(step, alert)
     else:
         _not_replaced(step, alert)
 
@@ -166,7 +170,7 @@ def _touch_dependents(step: Step, alert: Alert) -> None:
 def take_sides(step: Step) -> None:
     """At a start: where each alert stands under the rules of the configuration as it is now."""
     for alert in sorted(step.draft.alerts.all(), key=lambda alert: alert.key):
-        now = sides(step.core.inhibit_rules, alert.labels)
+        now = sides(step.core.inhibit_rules, alert.labels, posted=alert.posted is not None)
         if (now.sources, now.targets) != (alert.sources, alert.targets):
             step.touch(msgspec.structs.replace(alert, sources=now.sources, targets=now.targets))
 

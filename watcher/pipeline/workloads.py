@@ -17,7 +17,7 @@ from watcher.pipeline.core import Step
 from watcher.pipeline.explaining import TOLD_SEVERITIES
 from watcher.pipeline.judging import Baseline, Judged
 
-_NEVER_DOWN = ("", "Pod", "Job", "CronJob", "PersistentVolumeClaim", "Node", "Stream", "Receiver")
+_NEVER_DOWN = ("", "Pod", "Job", "CronJob", "PersistentVolumeClaim", "Node", "Stream", "Receiver", "Posted")
 """Kinds that are no workloads, or that are not there to be ready. Of a bare pod its own alerts say all of it."""
 
 

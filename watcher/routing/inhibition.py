@@ -21,6 +21,8 @@ class InhibitRule(msgspec.Struct, frozen=True, kw_only=True):
     source: tuple[Matcher, ...]
     target: tuple[Matcher, ...]
     equal: tuple[str, ...] = ()
+    own: bool = False
+    """It concerns only alerts that Watcher raises."""
 
     def inhibits(self, source: Labels, target: Labels) -> bool:
         """Whether an alert with the labels `source`, while it fires, inhibits one with the labels `target`."""
@@ -41,10 +43,12 @@ class Sides(msgspec.Struct, frozen=True, gc=False):
     targets: tuple[str, ...] = ()
 
 
-def sides(rules: Sequence[InhibitRule], labels: Labels) -> Sides:
+def sides(rules: Sequence[InhibitRule], labels: Labels, *, posted: bool = False) -> Sides:
     """In the order of the rules: the shipped ones come first."""
     sources, targets = [], []
     for number, rule in enumerate(rules):
+        if posted and rule.own:
+            continue
         place = "\0".join((str(number), *(labels.get(name, "") for name in rule.equal)))
         if matches_all(rule.source, labels):
             sources.append(place)

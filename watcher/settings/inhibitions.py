@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from watcher.lib.shapes import Shape, shape_problems
+from watcher.lib.shapes import Shape, Written, shape_problems
 from watcher.routing.inhibition import InhibitRule
 from watcher.settings.configfile import ConfigFile
 from watcher.settings.matchers import read_matcher_keys
@@ -15,11 +15,11 @@ from watcher.settings.matchers import read_matcher_keys
 class InhibitShape(Shape):
     name: str = ""
     source_matchers: list[str] = Field(default_factory=list)
-    source_match: dict[str, str] = Field(default_factory=dict)
-    source_match_re: dict[str, str] = Field(default_factory=dict)
+    source_match: dict[str, Written] = Field(default_factory=dict)
+    source_match_re: dict[str, Written] = Field(default_factory=dict)
     target_matchers: list[str] = Field(default_factory=list)
-    target_match: dict[str, str] = Field(default_factory=dict)
-    target_match_re: dict[str, str] = Field(default_factory=dict)
+    target_match: dict[str, Written] = Field(default_factory=dict)
+    target_match_re: dict[str, Written] = Field(default_factory=dict)
     equal: list[str] = Field(default_factory=list)
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from watcher.lib.shapes import Duration, Shape
+from watcher.lib.shapes import Duration, Shape, Written
 
 
 class IntegrationShape(Shape):
@@ -108,7 +108,7 @@ class EmailShape(IntegrationShape):
     force_implicit_tls: bool | None = None
     tls_config: Any = None
     """Read by settings/clients.py, as is `http_config`."""
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[str, Written] = Field(default_factory=dict)
     html: str | None = None
     text: str = ""
     threading: ThreadingShape = ThreadingShape()

@@ -32,7 +32,10 @@ _HEADER: Final = re.compile(r"[!-9;-~]+")
 def read_email(file: ConfigFile, path: Path, shape: EmailShape, shared: GlobalShape) -> EmailConfig:
     """What is wrong is in the file's problems."""
     to = tuple(address for _, address in getaddresses([shape.to]))
-    if not to or not all("@" in address for address in to):
+    for key, value in (("to", shape.to), ("from", shape.sender)):
+        if "{{" in value:
+            file.error((*path, key), f"a template in {key} is not supported: write one receiver for each address")
+    if "{{" not in shape.to and (not to or not all("@" in address for address in to)):
         file.error((*path, "to"), "to must be e-mail addresses, with commas between them")
     sender = shape.sender or shared.smtp_from
     if not sender:
@@ -74,8 +77,9 @@ def _smarthost(file: ConfigFile, path: Path, shape: EmailShape, shared: GlobalSh
 
 def _headers(file: ConfigFile, path: Path, shape: EmailShape) -> tuple[tuple[str, str], ...]:
     kept: dict[str, tuple[str, str]] = {}
-    for name, value in shape.headers.items():
+    for name in shape.headers:
         here = (*path, "headers", name)
+        value = file.document.source(here) or ""
         if name.lower() in _OURS:
             file.warn(here, f"the header {name} is not used: Watcher writes it itself", key=True)
         elif not _HEADER.fullmatch(name):

@@ -41,10 +41,11 @@ def _listed(file: ConfigFile, path: Path) -> Iterator[Matcher]:
 def _mapped(file: ConfigFile, path: Path, op: MatcherOp) -> Iterator[Matcher]:
     data = file.at(path)
     for name, value in data.items() if isinstance(data, dict) else ():
-        if not isinstance(value, str):
+        written = file.document.source((*path, name))
+        if written is None or value is None:
             continue
         try:
-            yield Matcher(name=name, op=op, value=value)
+            yield Matcher(name=name, op=op, value=written)
         except MatcherError as error:
             file.error((*path, name), str(error))
 

@@ -16,7 +16,7 @@ _DEFINE: Final = re.compile(r"define\s+\"([^\"]+)\"")
 _USE: Final = re.compile(r"template\s+\"([^\"]+)\"\s+\.")
 _OPENS: Final = re.compile(r"(range|if|with|define|block)\b")
 _DEEPEST: Final = 8
-_LONGEST: Final = 16_384
+_MOST: Final = 100
 
 
 def defined(text: str) -> dict[str, str]:
@@ -40,37 +40,44 @@ def defined(text: str) -> dict[str, str]:
     return found
 
 
-def inlined(text: str, named: Mapping[str, str], depth: int = 0) -> str:
-    """The text with named templates in place of their names; too deep or too long: as it was."""
-    parts: list[str] = []
-    scopes: list[str] = []
-    at, size = 0, 0
-    trims = False
-    for match in ACTION.finditer(text):
-        left, action, right = match.groups()
-        literal = text[at : match.start()]
-        literal = literal.lstrip() if trims else literal
-        body = _body(action, named, nested=any(scope in ("range", "with") for scope in scopes), depth=depth)
-        trims = bool(right) and body is not None
-        parts += (
-            (literal.rstrip(), body) if left and body is not None else (literal, match[0] if body is None else body)
-        )
-        at, size = match.end(), size + len(parts[-1])
-        if size > _LONGEST:
-            return text
-        if opens := _OPENS.match(action):
-            scopes.append(opens[1])
-        elif action == "end" and scopes:
-            scopes.pop()
-    rest = text[at:]
-    return "".join((*parts, rest.lstrip() if trims else rest))
+def inlined(text: str, named: Mapping[str, str]) -> str:
+    """The text with named templates in place of their names; what is too deep or too much stays a name."""
+    return _Uses(named).inlined(text, 0)
 
 
-def _body(action: str, named: Mapping[str, str], nested: bool, depth: int) -> str | None:
-    """What stands in the place of the action; None: the action itself."""
-    use = _USE.fullmatch(action)
-    if use is None or use[1] not in named or depth >= _DEEPEST:
-        return None
-    body = inlined(named[use[1]], named, depth + 1)
-    uses_root = any("$" in match[2] for match in ACTION.finditer(body))
-    return None if nested and uses_root else body
+class _Uses:
+    """Named templates that one text uses; `left` bounds how many, as they may name each other."""
+
+    def __init__(self, named: Mapping[str, str]) -> None:
+        self._named = named
+        self._left = _MOST
+
+    def inlined(self, text: str, depth: int) -> str:
+        parts: list[str] = []
+        scopes: list[str] = []
+        at = 0
+        trims = False
+        for match in ACTION.finditer(text):
+            left, action, right = match.groups()
+            literal = text[at : match.start()]
+            literal = literal.lstrip() if trims else literal
+            body = self._body(action, "range" in scopes or "with" in scopes, depth)
+            trims = bool(right) and body is not None
+            parts += (literal, match[0]) if body is None else (literal.rstrip() if left else literal, body)
+            at = match.end()
+            if opens := _OPENS.match(action):
+                scopes.append(opens[1])
+            elif action == "end" and scopes:
+                scopes.pop()
+        rest = text[at:]
+        return "".join((*parts, rest.lstrip() if trims else rest))
+
+    def _body(self, action: str, nested: bool, depth: int) -> str | None:
+        """What stands in the place of the action; None: the action itself."""
+        use = _USE.fullmatch(action)
+        if use is None or use[1] not in self._named or depth >= _DEEPEST or not self._left:
+            return None
+        self._left -= 1
+        body = self.inlined(self._named[use[1]], depth + 1)
+        uses_root = any("$" in match[2] for match in ACTION.finditer(body))
+        return None if nested and uses_root else body

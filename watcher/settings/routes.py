@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from watcher.lib.durations import format_duration
 from watcher.lib.matchers import Matcher, MatcherOp, format_matchers, sort_matchers
-from watcher.lib.shapes import Duration, Shape, nearest, shape_problems
+from watcher.lib.shapes import Duration, Shape, Written, nearest, shape_problems
 from watcher.lib.yamlpos import Path
 from watcher.routing.route import Route
 from watcher.settings.configfile import ConfigFile
@@ -30,11 +30,13 @@ class RouteShape(Shape):
     group_interval: Duration | None = None
     repeat_interval: Duration | None = None
     matchers: list[str] = Field(default_factory=list)
-    match: dict[str, str] = Field(default_factory=dict)
-    match_re: dict[str, str] = Field(default_factory=dict)
+    match: dict[str, Written] = Field(default_factory=dict)
+    match_re: dict[str, Written] = Field(default_factory=dict)
     go_on: bool = Field(default=False, alias="continue")
     mute_time_intervals: list[str] = Field(default_factory=list)
     active_time_intervals: list[str] = Field(default_factory=list)
+    labels: dict[str, Written] = Field(default_factory=dict)
+    """Alertmanager's since 0.34, for its templates; not used."""
     routes: list[Any] | None = None
 
 
@@ -153,6 +155,8 @@ class RouteReader:
                     advice = nearest(name, self.intervals)
                     known = f"; did you mean {advice}?" if advice else ""
                     self.file.error((*path, key, index), f"there is no time interval {name}{known}")
+        if shape.labels:
+            self.file.warn((*path, "labels"), "labels of a route are not used: Watcher's templates have none", key=True)
         self._repeats(path, shape, own)
 
     def _repeats(self, path: Path, shape: RouteShape, own: _Inherited) -> None:

@@ -44,24 +44,28 @@ def shipped_inhibitions() -> tuple[InhibitRule, ...]:
     watchers_own = _is("workload_kind", MatcherOp.NOT_EQUAL, "")
     return (
         InhibitRule(
+            own=True,
             name="WorkloadDown over milder ones of the same workload",
             source=(_alert("WorkloadDown"), watchers_own),
             target=(_is("severity", MatcherOp.REGEX, "warning|info"), watchers_own),
             equal=BY_WORKLOAD,
         ),
         InhibitRule(
+            own=True,
             name="ContainerCrashLooping over ContainerRestartingOften",
             source=(_alert("ContainerCrashLooping"), watchers_own),
             target=(_alert("ContainerRestartingOften"), watchers_own),
             equal=(*BY_WORKLOAD, "container"),
         ),
         InhibitRule(
+            own=True,
             name="VolumeNearlyFull over milder ones of the same volume",
             source=(_alert("VolumeNearlyFull"),),
             target=(_is("alertname", MatcherOp.REGEX, "VolumeFillingUp|VolumeWillFill"),),
             equal=BY_VOLUME,
         ),
         InhibitRule(
+            own=True,
             name="VolumeFillingUp over VolumeWillFill",
             source=(_alert("VolumeFillingUp"),),
             target=(_alert("VolumeWillFill"),),

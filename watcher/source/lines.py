@@ -2,23 +2,19 @@
 
 The shape is design.md's: `{"at","kind":"Pod","event":"LISTED|ADDED|MODIFIED|DELETED|LISTING|SYNCED|FORBIDDEN",
 "scope"?,"object"?}` for each kind that is watched, `StatsSummary/SAMPLED` with `"node"`, `Stream/STALE|ALIVE` with
-`"scope"`, `Evidence/FETCHED`, `Downtime/STARTED|JUMPED`, `Delivery/DONE`, `Message/TEST|RESEND`, and
-`{"at","event":"ENDED"}`. A scope is written only where it is one namespace. Objects are decoded straight into narrow
-records: 130,000 lines/s. Files, and what other tools write, are in `recording`, `reading` and `documents`.
+`"scope"`, `Evidence/FETCHED`, `Downtime/STARTED|JUMPED`, `Delivery/DONE`, `Message/TEST|RESEND`,
+`Silence/ASKED|EXPIRE`, and `{"at","event":"ENDED"}`. A scope is written only where it is one namespace. Objects are
+decoded straight into narrow records: 130,000 lines/s. The records of lines are in `lineshapes`; files, and what other
+tools write, in `recording`, `reading` and `documents`.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
 
 import msgspec
 
-from watcher.model.delivery import Outcome
-from watcher.model.evidence import Evidence
-from watcher.model.kube import Event, KubeObject, Namespace, Node, PersistentVolumeClaim, Pod
 from watcher.model.kubelet import Summary
-from watcher.model.message import Notification
 from watcher.model.observations import (
     ClockJumped,
     DeliveryDone,
@@ -33,6 +29,8 @@ from watcher.model.observations import (
     Scope,
     Seen,
     SendTestAsked,
+    SilenceAsked,
+    SilenceExpireAsked,
     Started,
     StatsSampled,
     StreamHealth,
@@ -40,180 +38,42 @@ from watcher.model.observations import (
 )
 from watcher.source.decode import BROKEN
 from watcher.source.kinds import KINDS, object_of
+from watcher.source.lineshapes import (
+    FORMAT,
+    DeliveryBody,
+    DeliveryLine,
+    DowntimeBody,
+    DowntimeLine,
+    EvidenceLine,
+    Header,
+    HealthBody,
+    JumpBody,
+    Line,
+    MessageBody,
+    MessageLine,
+    ObjectLine,
+    OtherLine,
+    Probe,
+    RefusalBody,
+    RefusedLine,
+    ScopeLine,
+    SilenceBody,
+    SilenceLine,
+    StatsLine,
+    StreamLine,
+    Written,
+)
 from watcher.source.narrow import narrow_summary
-
-Time = Annotated[datetime, msgspec.Meta(tz=True)]
-"""Times without a zone are refused: they would compare with nothing."""
-
-FORMAT = 1
-"""What the header calls `recording`."""
 
 
 class LineError(Exception):
     """A line that is no observation; the text is a sentence without a place."""
 
 
-class Header(msgspec.Struct, frozen=True, kw_only=True):
-    recording: int
-    cluster: str = ""
-    started_at: Time | None = None
-
-
-class ScopeLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    namespace: str = ""
-
-
-class _Downtime(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    since: Time | None = None
-    scopes: tuple[Scope, ...] = ()
-
-
-class _Jump(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    since: Time
-
-
-class _Health(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    since: Time | None = None
-    reason: str = ""
-
-
-class _Delivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    message_id: str
-    outcome: Outcome
-
-
-class _Message(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A test has an `id`; what is sent again has all the others."""
-
-    receiver: str
-    id: str = ""
-    message_id: str = ""
-    integration: str = ""
-    group: str = ""
-    notification: Notification | None = None
-
-
-class _Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    message: str = ""
-
-
-_Object = KubeObject | Summary | Evidence | _Downtime | _Jump | _Health | _Delivery | _Message | _Refusal
-
-
-class _Written(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A line as it is written: times first, so that people find their way."""
-
-    at: Time
-    kind: str = ""
-    event: str
-    scope: ScopeLine | Scope | None = None
-    complete: bool = True
-    node: str = ""
-    object: _Object | None = None
-
-
-class _ObjectLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", gc=False):
-    """`at` None: the reader takes the newest time inside the object."""
-
-    at: Time | None = None
-    event: str
-    scope: ScopeLine | None = None
-    complete: bool = True
-
-    @property
-    def kind(self) -> str:
-        return str(type(self).__struct_config__.tag)
-
-
-class PodLine(_ObjectLine, frozen=True, kw_only=True, tag="Pod", gc=False):
-    object: Pod | None = None
-
-
-class ClaimLine(_ObjectLine, frozen=True, kw_only=True, tag="PersistentVolumeClaim", gc=False):
-    object: PersistentVolumeClaim | None = None
-
-
-class NodeLine(_ObjectLine, frozen=True, kw_only=True, tag="Node", gc=False):
-    object: Node | None = None
-
-
-class NamespaceLine(_ObjectLine, frozen=True, kw_only=True, tag="Namespace", gc=False):
-    object: Namespace | None = None
-
-
-class EventLine(_ObjectLine, frozen=True, kw_only=True, tag="Event", gc=False):
-    object: Event | None = None
-
-
-class _RefusedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    object: _Refusal = _Refusal()
-
-
-class StatsLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="StatsSummary", gc=False):
-    """`at` None: the reader takes the newest time at which something was measured."""
-
-    at: Time | None = None
-    event: str = "SAMPLED"
-    node: str = ""
-    object: Summary
-
-
-class StreamLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="Stream", gc=False):
-    at: Time
-    event: str
-    scope: Scope
-    object: _Health = _Health()
-
-
-class EvidenceLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="Evidence", gc=False):
-    at: Time
-    object: Evidence
-
-
-class DowntimeLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="Downtime", gc=False):
-    at: Time
-    event: str = "STARTED"
-    object: _Downtime = _Downtime()
-
-
-class DeliveryLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="Delivery", gc=False):
-    at: Time
-    object: _Delivery
-
-
-class MessageLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="Message", gc=False):
-    at: Time
-    event: str
-    object: _Message
-
-
-class Probe(msgspec.Struct, frozen=True, gc=False):
-    """Enough of a JSON object to say what it is."""
-
-    recording: int | None = None
-    at: Time | None = None
-    kind: str = ""
-    event: str = ""
-
-    @property
-    def is_line(self) -> bool:
-        """A line of a recording, and no Kubernetes object."""
-        return self.recording is not None or bool(self.event)
-
-
-ObjectLine = PodLine | ClaimLine | NodeLine | NamespaceLine | EventLine
-OtherLine = StreamLine | EvidenceLine | DowntimeLine | DeliveryLine | MessageLine
-Line = ObjectLine | StatsLine | OtherLine
-
-OBJECT_LINES = (PodLine, ClaimLine, NodeLine, NamespaceLine, EventLine)
-
-READABLE = frozenset({*KINDS, "StatsSummary", "Stream", "Evidence", "Downtime", "Delivery", "Message"})
-"""Kinds that this version reads; others are skipped and counted."""
-
 _encoder = msgspec.json.Encoder()
 _line_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 _probe_decoder = msgspec.json.Decoder(Probe)
-_refused_decoder = msgspec.json.Decoder(_RefusedLine)
+_refused_decoder = msgspec.json.Decoder(RefusedLine)
 _seen_events = {event.value: event for event in EventType}
 
 
@@ -230,59 +90,64 @@ def encode(observation: Input) -> bytes:
     return _encoder.encode(line) + b"\n"
 
 
-def _object_line(seen: ObjectSeen) -> _Written:
+def _object_line(seen: ObjectSeen) -> Written:
     scope = seen.scope
-    return _Written(
+    return Written(
         at=seen.at, kind=scope.kind, event=seen.event.value, scope=_scope_line(scope), object=object_of(seen)
     )
 
 
-def _written(observation: Input) -> _Written:
+def _written(observation: Input) -> Written:
     at = observation.at
     match observation:
         case Listing(scope=scope):
-            return _Written(at=at, kind=scope.kind, event="LISTING", scope=_scope_line(scope))
+            return Written(at=at, kind=scope.kind, event="LISTING", scope=_scope_line(scope))
         case Synced(scope=scope, complete=complete):
             line = _scope_line(scope)
-            return _Written(at=at, kind=scope.kind, event="SYNCED", scope=line, complete=complete)
+            return Written(at=at, kind=scope.kind, event="SYNCED", scope=line, complete=complete)
         case Forbidden(scope=scope, message=message):
-            refusal, line = _Refusal(message=message), _scope_line(scope)
-            return _Written(at=at, kind=scope.kind, event="FORBIDDEN", scope=line, object=refusal)
+            refusal, line = RefusalBody(message=message), _scope_line(scope)
+            return Written(at=at, kind=scope.kind, event="FORBIDDEN", scope=line, object=refusal)
         case StatsSampled(node=node, summary=summary):
-            return _Written(at=at, kind="StatsSummary", event="SAMPLED", node=node, object=summary)
+            return Written(at=at, kind="StatsSummary", event="SAMPLED", node=node, object=summary)
         case EvidenceArrived(evidence=evidence):
-            return _Written(at=at, kind="Evidence", event="FETCHED", object=evidence)
+            return Written(at=at, kind="Evidence", event="FETCHED", object=evidence)
         case DeliveryDone(message_id=message_id, outcome=outcome):
-            done = _Delivery(message_id=message_id, outcome=outcome)
-            return _Written(at=at, kind="Delivery", event="DONE", object=done)
+            done = DeliveryBody(message_id=message_id, outcome=outcome)
+            return Written(at=at, kind="Delivery", event="DONE", object=done)
         case Ended():
-            return _Written(at=at, event="ENDED")
+            return Written(at=at, event="ENDED")
     return _own_line(observation)
 
 
-def _own_line(observation: Input) -> _Written:
+def _own_line(observation: Input) -> Written:
     """What Watcher says of itself, and what people ask of it."""
     at = observation.at
     match observation:
         case Started(since=since, scopes=scopes):
-            return _Written(at=at, kind="Downtime", event="STARTED", object=_Downtime(since=since, scopes=scopes))
+            return Written(at=at, kind="Downtime", event="STARTED", object=DowntimeBody(since=since, scopes=scopes))
         case ClockJumped(since=since):
-            return _Written(at=at, kind="Downtime", event="JUMPED", object=_Jump(since=since))
+            return Written(at=at, kind="Downtime", event="JUMPED", object=JumpBody(since=since))
         case StreamHealth(scope=scope, stale_since=since, reason=reason):
             event = "ALIVE" if since is None else "STALE"
-            health = _Health(since=since, reason=reason)
-            return _Written(at=at, kind="Stream", event=event, scope=scope, object=health)
+            health = HealthBody(since=since, reason=reason)
+            return Written(at=at, kind="Stream", event=event, scope=scope, object=health)
         case SendTestAsked(receiver=receiver, id=id):
-            return _Written(at=at, kind="Message", event="TEST", object=_Message(receiver=receiver, id=id))
+            return Written(at=at, kind="Message", event="TEST", object=MessageBody(receiver=receiver, id=id))
         case ResendAsked():
-            again = _Message(
+            again = MessageBody(
                 receiver=observation.receiver,
                 message_id=observation.message_id,
                 integration=observation.integration,
                 group=observation.group,
                 notification=observation.notification,
             )
-            return _Written(at=at, kind="Message", event="RESEND", object=again)
+            return Written(at=at, kind="Message", event="RESEND", object=again)
+        case SilenceAsked(request=request, silence=silence, new_id=new_id, by=by):
+            wanted = SilenceBody(request=request, by=by, new_id=new_id, silence=silence)
+            return Written(at=at, kind="Silence", event="ASKED", object=wanted)
+        case SilenceExpireAsked(request=request, id=id, by=by):
+            return Written(at=at, kind="Silence", event="EXPIRE", object=SilenceBody(request=request, by=by, id=id))
     raise TypeError(f"there is no line for {type(observation).__name__}")
 
 
@@ -317,6 +182,8 @@ def observation_of(line: OtherLine) -> Input | None:
             return _downtime(line)
         case MessageLine():
             return _asked(line)
+        case SilenceLine():
+            return _silence(line)
         case StreamLine(at=at, event="ALIVE", scope=scope, object=health) if scope.kind in KINDS:
             return StreamHealth(at=at, scope=scope, reason=health.reason)
         case StreamLine(at=at, event="STALE", scope=scope, object=health) if scope.kind in KINDS:
@@ -356,6 +223,18 @@ def _asked(line: MessageLine) -> Input | None:
         group=one.group,
         notification=one.notification,
     )
+
+
+def _silence(line: SilenceLine) -> Input | None:
+    """What somebody wanted of a silence."""
+    one = line.object
+    if line.event == "EXPIRE":
+        return SilenceExpireAsked(at=line.at, request=one.request, id=one.id, by=one.by)
+    if line.event != "ASKED":
+        return None
+    if one.silence is None:
+        raise LineError("ASKED without `silence`")
+    return SilenceAsked(at=line.at, request=one.request, silence=one.silence, new_id=one.new_id, by=one.by)
 
 
 def sample_of(line: StatsLine, at: datetime) -> Input | None:

@@ -17,7 +17,7 @@ from typing import IO
 import msgspec
 
 from watcher.model.observations import Ended, Input, Scope
-from watcher.source import lines
+from watcher.source import lines, lineshapes
 from watcher.source.decode import BROKEN
 from watcher.source.documents import json_documents, observe, yaml_documents
 from watcher.source.kinds import KINDS
@@ -53,7 +53,7 @@ def head(path: Path) -> tuple[str, bool]:
     try:
         with opener(path, "rb") as file:
             first, second = file.readline(), file.readline()
-        header = msgspec.json.decode(first, type=lines.Header)
+        header = msgspec.json.decode(first, type=lineshapes.Header)
     except (OSError, EOFError, zlib.error, *BROKEN):
         return "", False
     return header.cluster, b'"kind":"Downtime"' in second
@@ -120,7 +120,7 @@ class _Scopes:
         self._told: set[str] = set()
         """Kinds of which the lines of objects name their scope."""
 
-    def of(self, line: lines.ObjectLine) -> Scope:
+    def of(self, line: lineshapes.ObjectLine) -> Scope:
         """The line's own scope; else the object's namespace where that was listed by itself; else the cluster."""
         kind = line.kind
         known = self._known[kind]
@@ -150,13 +150,13 @@ def _lines(path: Path, source: Iterable[bytes], state: ReadState) -> Iterator[In
 
 
 def _observation(
-    place: tuple[Path, int], line: lines.Line, scopes: _Scopes, raw: bytes, state: ReadState
+    place: tuple[Path, int], line: lineshapes.Line, scopes: _Scopes, raw: bytes, state: ReadState
 ) -> Input | None:
     try:
-        if isinstance(line, lines.OBJECT_LINES):
+        if isinstance(line, lineshapes.OBJECT_LINES):
             at = state.time(line.at or own_time(line.object))
             observation = lines.object_observation(line, at, scopes.of(line), raw)
-        elif isinstance(line, lines.StatsLine):
+        elif isinstance(line, lineshapes.StatsLine):
             observation = lines.sample_of(line, state.time(line.at or lines.measured_at(line.object)))
         else:
             state.time(line.at)
@@ -164,7 +164,7 @@ def _observation(
     except lines.LineError as error:
         raise RecordingError(f"{_where(place)}: {error}") from error
     if observation is None:
-        probe = lines.probe(raw) or lines.Probe()
+        probe = lines.probe(raw) or lineshapes.Probe()
         state.report.skipped[f"{probe.kind} {probe.event}"] += 1
     return observation
 
@@ -187,12 +187,12 @@ def _other_line(where: str, raw: bytes, error: Exception, state: ReadState) -> I
             return None
         if not probe.kind and probe.event == "ENDED":
             return Ended(at=state.time(probe.at))
-        if probe.kind and probe.kind not in lines.READABLE:
+        if probe.kind and probe.kind not in lineshapes.READABLE:
             state.report.skipped[probe.kind] += 1
             return None
     raise RecordingError(f"{where}: this line of the recording cannot be read: {error}") from error
 
 
 def _check_header(where: str, version: int) -> None:
-    if version > lines.FORMAT:
+    if version > lineshapes.FORMAT:
         raise RecordingError(f"{where}: a newer Watcher wrote this recording (format {version}); use that one")

@@ -37,6 +37,10 @@ def mail(home: Home, text: str, before: str = "") -> EmailConfig:
             "headers: {Subject: '[{{ status }}] x', Reply-To: r@x.org}",
             {"headers": (("Subject", "[{{ status }}] x"), ("Reply-To", "r@x.org"))},
         ),
+        (
+            "headers: {X-Priority: 1, X-Old: 1.10, X-On: True}",
+            {"headers": (("X-Priority", "1"), ("X-Old", "1.10"), ("X-On", "True"))},
+        ),
         ("html: '<b>{{ title }}</b>'\ntext: '{{ title }}'", {"html": "<b>{{ title }}</b>", "text": "{{ title }}"}),
         ("html: ''", {"html": ""}),
         ("threading: {enabled: false}", {"threading": False}),
@@ -44,7 +48,18 @@ def mail(home: Home, text: str, before: str = "") -> EmailConfig:
         ("threading: {enabled: true, thread_by_date: none}", {}),
     ],
     ids=[
-        *("identity", "secret", "TLS", "no TLS", "tls_config", "headers", "texts", "text alone", "no threads"),
+        *(
+            "identity",
+            "secret",
+            "TLS",
+            "no TLS",
+            "tls_config",
+            "headers",
+            "headers without quotes",
+            "texts",
+            "text alone",
+            "no threads",
+        ),
         *("daily threads", "threads"),
     ],
 )
@@ -105,3 +120,17 @@ def test_what_works_otherwise_than_written_is_a_warning(home: Home, text: str, e
 def test_where_a_go_template_stands_watchers_own_text_is_sent(home: Home) -> None:
     text = "html: '{{ template \"email.default.html\" . }}'\nheaders: {Subject: '{{ .Status }}'}"
     assert mail(home, written(text)) == BASE
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "place"),
+    [
+        pytest.param("to: a@x.org", "to: '{{ .CommonLabels.owner }}@x.org'", "4:9", id="to"),
+        pytest.param("from: w@x.org", "from: '{{ .CommonLabels.team }}@x.org'", "5:11", id="from"),
+    ],
+)
+def test_an_address_is_no_template(home: Home, before: str, after: str, place: str) -> None:
+    key = before.partition(":")[0]
+    assert home.problems(MAIL.replace(before, after)) == [
+        f"{place}: a template in {key} is not supported: write one receiver for each address"
+    ]

@@ -148,6 +148,16 @@ def test_a_tree_is_walked_as_alertmanager_walks_it(home: Home) -> None:
     assert match(home, text, z="1") == [("a", "")]
 
 
+def test_values_without_quotes_are_what_their_author_wrote(home: Home) -> None:
+    text = """route: {receiver: ops, routes: [{match: {code: 500, on: True, v: 1.10}, match_re: {n: 5}}]}
+inhibit_rules: [{source_match: {a: 1}, target_match_re: {b: 2}}]
+"""
+    settings = home.load(RECEIVER + text)
+    assert list(map(str, settings.route.routes[0].matchers)) == ['code="500"', 'n=~"5"', 'on="True"', 'v="1.10"']
+    rule = settings.inhibit_rules[-1]
+    assert [*map(str, rule.source), *map(str, rule.target)] == ['a="1"', 'b=~"2"']
+
+
 def test_inhibition_rules_are_read_in_both_spellings(home: Home) -> None:
     text = """inhibit_rules:
 - name: mine
@@ -213,6 +223,9 @@ def test_inhibition_rules_are_read_in_both_spellings(home: Home) -> None:
             "2:44: matchers must be a list, not text",
             id="matchers as text",
         ),
+        pytest.param(
+            "{receiver: ops, routes: [{match: {a: [b]}}]}", "2:45: a must be text, not a list", id="a list to match"
+        ),
         pytest.param("{receiver: ops, routes: [x]}", "2:33: routes[0] must be a mapping, not text", id="no mapping"),
         pytest.param(
             "{receiver: ops, routes: [{matchers: [a=b], mute_time_intervals: [night]}]}",
@@ -230,6 +243,11 @@ def test_what_is_wrong_with_a_route_is_said_with_its_place(home: Home, route: st
 @pytest.mark.parametrize(
     ("route", "expected"),
     [
+        pytest.param(
+            "{receiver: ops, labels: {reason: x}}",
+            "2:24: warning: labels of a route are not used: Watcher's templates have none",
+            id="labels",
+        ),
         pytest.param(
             "{receiver: ops, repeat_interval: 7m}",
             "2:41: warning: a repeat_interval of 7m cannot be kept with a group_interval of 5m: it will be 10m",

@@ -57,11 +57,14 @@ from watcher.model.observations import (
     PodSeen,
     ResendAsked,
     Scope,
+    SilenceAsked,
+    SilenceExpireAsked,
     Started,
     StatsSampled,
     StreamHealth,
     Synced,
 )
+from watcher.model.silence import Silence, SilenceMatcher
 from watcher.source.reading import read
 from watcher.source.readstate import ReadReport, RecordingError
 from watcher.source.recording import RecordingIntake, RecordingWriter
@@ -196,6 +199,24 @@ ASKED: list[Input] = [
         group="g",
         notification=NOTIFICATION,
     ),
+    SilenceAsked(
+        at=at(12),
+        request="v2/1",
+        silence=Silence(
+            id="",
+            matchers=(SilenceMatcher(name="a", value="b|c", is_regex=True, is_equal=False),),
+            starts_at=at(12),
+            ends_at=at(100),
+            created_by="ann",
+            comment="“why”",
+            updated_at=at(12),
+            annotations={"ticket": "7"},
+            until_resolved=True,
+        ),
+        new_id="d05e9b1e-46af-40d9-9bf7-cf7034b9f7bc",
+        by="ann (with the token)",
+    ),
+    SilenceExpireAsked(at=at(13), request="v2/2", id="d05e9b1e-46af-40d9-9bf7-cf7034b9f7bc", by="from 127.0.0.1"),
 ]
 
 
@@ -231,7 +252,7 @@ def test_what_people_asked_to_be_sent_comes_back_as_it_was(path: Path) -> None:
     report = ReadReport()
     assert list(read([path], report=report)) == ASKED
     assert (dict(report.skipped), report.warnings) == ({}, [])
-    test, resend = (json.loads(line) for line in content(path)[1:])
+    test, resend, asked, expire = (json.loads(line) for line in content(path)[1:])
     assert test == {
         "at": "2026-11-20T10:00:10.123456Z",
         "kind": "Message",
@@ -240,6 +261,16 @@ def test_what_people_asked_to_be_sent_comes_back_as_it_was(path: Path) -> None:
     }
     assert (resend["kind"], resend["event"], resend["object"]["message_id"]) == ("Message", "RESEND", "a1")
     assert resend["object"]["notification"]["title"] == "🟠 a"
+    assert (asked["kind"], asked["event"], asked["object"]["by"]) == ("Silence", "ASKED", "ann (with the token)")
+    assert asked["object"]["silence"]["matchers"] == [
+        {"name": "a", "value": "b|c", "is_regex": True, "is_equal": False}
+    ]
+    assert expire == {
+        "at": "2026-11-20T10:00:13.123456Z",
+        "kind": "Silence",
+        "event": "EXPIRE",
+        "object": {"request": "v2/2", "by": "from 127.0.0.1", "id": "d05e9b1e-46af-40d9-9bf7-cf7034b9f7bc"},
+    }
 
 
 def test_a_message_line_of_a_later_version_is_skipped_and_one_without_its_message_is_refused(tmp_path: Path) -> None:
@@ -251,6 +282,18 @@ def test_a_message_line_of_a_later_version_is_skipped_and_one_without_its_messag
     assert dict(report.skipped) == {"Message PAUSE": 1}
     path.write_text(start + '"RESEND","object":{"receiver":"ops"}}\n')
     with pytest.raises(RecordingError, match=r"night\.jsonl:1: RESEND without `notification`"):
+        list(read([path]))
+
+
+def test_a_silence_line_of_a_later_version_is_skipped_and_one_without_its_silence_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "night.jsonl"
+    start = '{"at":"2026-11-20T10:00:00Z","kind":"Silence","event":'
+    path.write_text(start + '"COPY","object":{"request":"1"}}\n')
+    report = ReadReport()
+    assert list(read([path], report=report)) == []
+    assert dict(report.skipped) == {"Silence COPY": 1}
+    path.write_text(start + '"ASKED","object":{"request":"1"}}\n')
+    with pytest.raises(RecordingError, match=r"night\.jsonl:1: ASKED without `silence`"):
         list(read([path]))
 
 

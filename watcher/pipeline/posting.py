@@ -1,0 +1,143 @@
+"""Posted alerts: begun, merged and ended as Alertmanager does it, and kept over restarts.
+
+What Watcher raises itself is refused: only detection ends what detection began. An alert that nobody posted again while
+Watcher did not run has not ended by that: it is given `resolve_timeout` from the moment Watcher is ready.
+Source: alertmanager-facts, section 1 (types.Alert.Merge, api/v2 postAlertsHandler).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from watcher.alerts.lifecycle import AlertEvent
+from watcher.lib.fnv import fingerprint
+from watcher.lib.matchers import Matcher, MatcherOp
+from watcher.model.identity import AlertKey, Workload
+from watcher.model.observations import AlertsPosted
+from watcher.model.posted import PostedAlert, Posting
+from watcher.model.signals import Posted
+from watcher.model.silence import Answer
+from watcher.model.state import Alert, AlertState, EndReason
+from watcher.pipeline.alerting import end_alert
+from watcher.pipeline.core import Step
+from watcher.routing.inhibition import sides
+
+
+class Refused(Exception):
+    """Why an alert is not taken."""
+
+
+def posted(step: Step, one: AlertsPosted) -> None:
+    """Takes what can be taken; the answer says what could not, and why."""
+    refused: list[str] = []
+    for alert in one.alerts:
+        try:
+            _take(step, alert)
+        except Refused as error:
+            if str(error) not in refused:
+                refused.append(str(error))
+    step.draft.answers[one.request] = Answer(code=400 if refused else 200, text="\n".join(refused))
+
+
+def _take(step: Step, one: PostedAlert) -> None:
+    labels = {name: one.labels[name] for name in sorted(one.labels) if one.labels[name]}
+    mark = fingerprint(labels)
+    if any(other.posted is None for other in step.draft.alerts.by("fingerprint", mark)):
+        shown = ", ".join(str(Matcher(name=name, op=MatcherOp.EQUAL, value=value)) for name, value in labels.items())
+        raise Refused(f"Watcher raises {{{shown}}} itself: only detection ends what detection began")
+    key = AlertKey(alertname=labels.get("alertname", ""), posted=mark)
+    old = step.draft.alerts.get(key)
+    posting = _merged(old.posted if old is not None else None, _posting(step, one), step)
+    if posting.ends_at <= step.at:
+        if old is not None and old.ends_at is None:
+            _end(step, old, posting, EndReason.RECOVERED)
+    elif old is None:
+        _begin(step, key, labels, one, posting)
+    else:
+        _go_on(step, old, one, posting)
+
+
+def _posting(step: Step, one: PostedAlert) -> Posting:
+    timeout = one.ends_at is None
+    ends = step.at + step.core.resolve_timeout if one.ends_at is None else one.ends_at
+    starts = one.starts_at or (min(step.at, ends) if timeout else min(ends, step.at))
+    if starts > ends:
+        raise Refused("start time must be before end time")
+    return Posting(starts_at=starts, ends_at=ends, updated_at=step.at, timeout=timeout, generator_url=one.generator_url)
+
+
+def _merged(old: Posting | None, new: Posting, step: Step) -> Posting:
+    """One that overlaps the old one goes on with it; an explicit end beats a time-out, of two ends the later counts."""
+    if old is None or not _overlap(old, new):
+        return new
+    ends = new.ends_at
+    if new.ends_at <= step.at:
+        if old.ends_at <= step.at and old.ends_at > ends:
+            ends = old.ends_at
+    elif old.ends_at > ends and not old.timeout:
+        ends = old.ends_at
+    return msgspec.structs.replace(new, starts_at=min(old.starts_at, new.starts_at), ends_at=ends)
+
+
+def _overlap(old: Posting, new: Posting) -> bool:
+    return new.starts_at <= old.ends_at and new.ends_at >= old.starts_at
+
+
+def _begin(step: Step, key: AlertKey, labels: dict[str, str], one: PostedAlert, posting: Posting) -> None:
+    stands = sides(step.core.inhibit_rules, labels, posted=True)
+    alert = Alert(
+        key=key,
+        workload=Workload("", "Posted", key.posted),
+        state=AlertState.FIRING,
+        labels=labels,
+        annotations=dict(one.annotations),
+        fingerprint=key.posted,
+        starts_at=posting.starts_at,
+        since=posting.starts_at,
+        news=True,
+        lead=Posted(uid=f"posted/{key.posted}", since=posting.starts_at, generator_url=one.generator_url),
+        posted=posting,
+        sources=stands.sources,
+        targets=stands.targets,
+    )
+    step.transition(key, "", "inactive", AlertState.FIRING, "it was posted")
+    step.touch(alert)
+
+
+def _go_on(step: Step, old: Alert, one: PostedAlert, posting: Posting) -> None:
+    """Posted again: its texts are the newest. One that has ended, and of whose end nobody was told yet, goes on."""
+    again = old.ends_at is not None
+    changed = msgspec.structs.replace(
+        old,
+        annotations=dict(one.annotations),
+        starts_at=posting.starts_at,
+        posted=posting,
+        state=AlertState.FIRING,
+        ends_at=None,
+        end_reason=None,
+    )
+    if not again:
+        step.draft.alerts.put(old.key, changed)
+        return
+    step.transition(old.key, "", AlertState.ENDED, AlertState.FIRING, "it was posted again")
+    step.touch(msgspec.structs.replace(changed, news=True))
+
+
+def expire(step: Step, alert: Alert) -> None:
+    """Nobody posted it again."""
+    assert alert.posted is not None
+    _end(step, alert, alert.posted, EndReason.EXPIRED)
+
+
+def _end(step: Step, alert: Alert, posting: Posting, reason: EndReason) -> None:
+    step.transition(alert.key, "", alert.state, AlertState.ENDED, AlertEvent.LAST_ENDED.value)
+    end_alert(step, msgspec.structs.replace(alert, state=AlertState.ENDED, posted=posting), reason)
+
+
+def grant(step: Step) -> None:
+    """Watcher is ready again, or its clock has jumped: what should have been posted meanwhile is waited for."""
+    late = [a for a in step.draft.alerts.by("firing", True) if a.posted is not None and a.posted.ends_at <= step.at]
+    for alert in late:
+        assert alert.posted is not None
+        longer = msgspec.structs.replace(alert.posted, ends_at=step.at + step.core.resolve_timeout, timeout=True)
+        step.draft.alerts.put(alert.key, msgspec.structs.replace(alert, posted=longer))
