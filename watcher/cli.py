@@ -227,6 +227,7 @@ def import_alertmanager(
     if output is None:
         print(result.text, end="")
     else:
+        output.touch(mode=file.stat().st_mode & 0o777)  # it may hold secrets, and is for the same eyes
         output.write_text(result.text, encoding="utf-8", newline="")
     for problem in sorted((*result.left, *result.notes), key=lambda each: each.position.line):
         print(problem, file=sys.stderr)

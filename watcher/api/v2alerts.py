@@ -1,9 +1,9 @@
 """Alertmanager's `/alerts` and `/alerts/groups`, of the alerts that fire in the view.
 
 What mutes an alert is looked up when somebody asks: a silence counts as soon as it is stored. An alert of ours has no
-end that is known beforehand, so `endsAt` is what it would be for one that was posted now. `inhibitedBy` also names the
+end that is known beforehand: `endsAt` is what it would be for one that was posted now. `inhibitedBy` also names the
 cause of an alert that is explained, and `mutedBy` the hint of a workload that wants no messages for a while.
-Posting alerts is not possible yet.
+POST /alerts is not here yet.
 """
 
 from __future__ import annotations
@@ -117,14 +117,16 @@ class Alerts:
         return [(route, own or route.receiver) for route in core.route.match(alert.labels) if route.receiver]
 
     def _shown(self, alert: Alert, status: AlertStatus, receivers: list[str], now: datetime) -> GettableAlert:
+        posted = alert.posted
         return GettableAlert(
             annotations={name: _plain(text) for name, text in sorted(alert.annotations.items())},
-            endsAt=v2shapes.time(now + self._inside.resolve_timeout()),
+            endsAt=v2shapes.time(posted.ends_at if posted else now + self._inside.resolve_timeout()),
             fingerprint=alert.fingerprint,
             receivers=tuple(map(Named, receivers)),
-            startsAt=v2shapes.time(alert.starts_at),
+            startsAt=v2shapes.time(posted.starts_at if posted else alert.starts_at),
             status=status,
-            updatedAt=v2shapes.time(alert.starts_at),
+            updatedAt=v2shapes.time(posted.updated_at if posted else alert.starts_at),
+            generatorURL=posted.generator_url if posted and posted.generator_url else msgspec.UNSET,
             labels=v2shapes.sorted_labels(alert.labels),
         )
 

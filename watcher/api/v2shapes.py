@@ -38,6 +38,7 @@ class GettableAlert(msgspec.Struct, frozen=True, kw_only=True):
     startsAt: str
     status: AlertStatus
     updatedAt: str
+    generatorURL: str | msgspec.UnsetType = msgspec.UNSET
     labels: dict[str, str]
 
 

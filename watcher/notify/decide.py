@@ -19,6 +19,9 @@ from watcher.model.state import Alert, Told
 from watcher.notify.growth import grew
 
 
+_HOLDS_ENDS = frozenset({HoldReason.SILENCED, HoldReason.MUTED})
+
+
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An alert of the group with its present size."""
 
@@ -52,8 +55,8 @@ def decide(
 ) -> Plan:
     """`told`: this integration's rows for the group's alerts; `last_sent`: when the group was last sent to it."""
     firing = [c for c in candidates if c.alert.ends_at is None and c.held is None]
-    held = [(c.alert.key, c.held) for c in candidates if c.held is not None]
-    over = [c.alert.key for c in candidates if c.alert.ends_at is not None and c.held is None]
+    held = [(c.alert.key, c.held) for c in candidates if c.held is not None and _is_held(c)]
+    over = [c.alert.key for c in candidates if c.alert.ends_at is not None and not _is_held(c)]
     held.extend((key, HoldReason.NEVER_TOLD) for key in over if key not in told)
     ended = [key for key in over if key in told]
     forget: list[AlertKey] = []
@@ -97,6 +100,11 @@ def _reason(
     if repeats and last_sent is not None and now >= last_sent + repeat_interval:
         return SendReason.REPEAT
     return None
+
+
+def _is_held(candidate: Candidate) -> bool:
+    """An end is held back by nothing but a silence or a time interval."""
+    return candidate.held is not None and (candidate.alert.ends_at is None or candidate.held in _HOLDS_ENDS)
 
 
 def _unseen(candidate: Candidate) -> bool:

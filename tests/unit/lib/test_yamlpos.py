@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher.lib.problems import Position, Problem, Severity, sort_problems
-from watcher.lib.yamlpos import YamlError, load
+from watcher.lib.yamlpos import Path, YamlError, load
 
 RULES = """\
 # a comment
@@ -345,3 +345,27 @@ def test_problems_are_sorted_and_told_once() -> None:
         (2, True),
         (10, True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "expected"),
+    [
+        pytest.param("a: b c # d", ("a",), "b c", id="plain"),
+        pytest.param("a: 'b''c'\n", ("a",), "'b''c'", id="quotes"),
+        pytest.param("ü: 😀\nb: [c, 'd']", ("b", 1), "'d'", id="after wide characters"),
+        pytest.param("a: &x !!str b\nc: *x", ("c",), "&x !!str b", id="through an alias, with anchor and tag"),
+        pytest.param("a: &x {k: v}\nc: {<<: *x}", ("c", "k"), "v", id="merged"),
+        pytest.param("a: |-\n  b\n  c\nd: e", ("a",), "|-\n  b\n  c", id="a block"),
+    ],
+)
+def test_the_span_of_a_scalar_is_what_its_author_wrote(text: str, path: Path, expected: str) -> None:
+    document = load(text, "f")
+    span = document.span(path)
+    assert span is not None
+    assert document.text[span[0] : span[1]].rstrip() == expected
+
+
+def test_what_is_no_scalar_has_no_span() -> None:
+    document = load("a: [b]", "f")
+    assert document.span(("a",)) is None
+    assert document.span(("x",)) is None

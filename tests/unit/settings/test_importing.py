@@ -262,6 +262,13 @@ def test_whatever_text_is_rewritten_all_else_stays(text: str, style: str) -> Non
     assert result.text.endswith("    text: b # c\n")
 
 
+def test_the_line_ends_of_windows_stay() -> None:
+    text = (HEAD + "    title: '{{ .Status }}'\n    text: |\n      a\n      {{ .Status }}\n").replace("\n", "\r\n")
+    result = imported("\ufeff" + text)
+    assert load_yaml(result.text, "a").data == load_yaml(text.replace(".Status", "status"), "a").data
+    assert result.text.startswith(HEAD.replace("\n", "\r\n"))
+
+
 # -- named templates ---------------------------------------------------------------------------------------------
 
 
@@ -328,8 +335,10 @@ def test_named_templates_that_name_themselves_many_times_end() -> None:
 
 def test_the_command_writes_the_file_and_says_what_is_left(home: Path) -> None:
     out = home / "out.yaml"
+    (home / "mail.yml").chmod(0o600)
     done = CliRunner().invoke(app, ["import", "alertmanager", str(home / "mail.yml"), "-o", str(out)])
     assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
+    assert out.stat().st_mode & 0o777 == 0o600
     assert check_all(out, None, {}) == []
     left = CliRunner().invoke(app, ["import", "alertmanager", str(home / "chats.yml")])
     assert left.exit_code == 1
