@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.support.pods import backoff, dead, pod
@@ -58,6 +59,19 @@ def test_a_posted_alert_is_told_with_its_own_labels_and_texts() -> None:
     assert message.alerts[0].labels == CPU
     assert message.alerts[0].starts_at == time(0)
     assert "the CPU is busy" in message.text
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [("http://prom:9090/graph?g0.expr=up&g0.tab=1", True), ("javascript:alert(1)", False), ("/graph", False)],
+)
+def test_where_it_comes_from_is_linked_and_an_address_that_is_none_is_not(url: str, shown: bool) -> None:
+    story = plain()
+    posts(story, 1, msgspec.structs.replace(alert(end=HOUR), generator_url=url))
+    story.until(60)
+    (message,) = story.sent
+    assert message.alerts[0].generator_url == url
+    assert (f"Source: {url}" in message.text) is shown
 
 
 def test_what_is_posted_again_goes_on_and_is_told_once() -> None:

@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from watcher.model.changes import Changes
-from watcher.model.observations import SilenceAsked, SilenceExpireAsked
+from watcher.model.observations import AlertsPosted, SilenceAsked, SilenceExpireAsked
 from watcher.model.silence import Answer
 from watcher.model.state import OutboxRow
 from watcher.ports import Intake
+
+Asked = AlertsPosted | SilenceAsked | SilenceExpireAsked
+"""What the core answers."""
 
 
 class Followed:
@@ -78,7 +81,7 @@ class Outcomes:
         for request in self._answers:
             self._resolve(request, None)
 
-    async def ask(self, intake: Intake, asked: SilenceAsked | SilenceExpireAsked, within: timedelta) -> Answer | None:
+    async def ask(self, intake: Intake, asked: Asked, within: timedelta) -> Answer | None:
         """Put it into the intake and wait for the core's answer; None: it is not stored yet, and will be."""
         waiting: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
         self._answers[asked.request] = waiting

@@ -19,6 +19,7 @@ from watcher.api import v2shapes
 from watcher.api.access import Access
 from watcher.api.inside import Inside
 from watcher.api.v2alerts import Alerts
+from watcher.api.v2post import Posts
 from watcher.api.v2requests import Refused, V2Error, check_accept, check_content
 from watcher.api.v2silences import Silences
 from watcher.api.v2status import Status
@@ -38,7 +39,7 @@ class V2:
         self._paths: dict[str, Verbs] = {
             "/status": {"GET": status.status},
             "/receivers": {"GET": status.receivers},
-            "/alerts": {"GET": alerts.listed},
+            "/alerts": {"GET": alerts.listed, "POST": Posts(inside, access).put},
             "/alerts/groups": {"GET": alerts.groups},
             "/silences": {"GET": silences.listed, "POST": silences.put},
         }

@@ -8,7 +8,8 @@ POST /alerts is not here yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -25,16 +26,19 @@ from watcher.api.v2requests import filters, flag, receiver_filter
 from watcher.api.v2shapes import AlertGroup, AlertStatus, GettableAlert, Named
 from watcher.lib.matchers import Matcher, matches_all
 from watcher.lib.regexes import Regex
-from watcher.model.changes import View
+from watcher.model.changes import View, place_of
 from watcher.model.signals import DeliveryFailing
 from watcher.model.state import Alert
 from watcher.routing.intervals import muted_by
 from watcher.routing.route import Route, group_labels
-from watcher.routing.silences import places, silences
+from watcher.routing.silences import compiled, places
 
 HINT: Final = "watcher.io/mute-until"
 Target = tuple[Route, str]
 _GroupKey = tuple[tuple[tuple[str, str], ...], str, str]
+
+SLICE: Final = 200
+"""Alerts that are looked at before others get their turn: nobody waits for a reader of ten thousand."""
 
 _plain = lru_cache(maxsize=4096)(plain)
 
@@ -72,12 +76,12 @@ class Alerts:
 
     async def listed(self, request: Request) -> Response:
         wanted, now = _Wanted.of(request.query_params), self._inside.clock.now()
-        found = []
-        for alert in self._firing(wanted):
+        muting, found = Muting(self._inside.view, now), []
+        async for alert in self._firing(wanted):
             receivers = list(dict.fromkeys(receiver for _, receiver in self._targets(alert)))
             if wanted.receiver is not None and not any(map(wanted.hears, receivers)):
                 continue
-            status = _status(self._inside.view, alert, now)
+            status = _status(self._inside.view, alert, muting)
             if wanted.takes(status):
                 found.append(self._shown(alert, status, receivers, now))
         return v2shapes.body(sorted(found, key=lambda each: each.fingerprint))
@@ -87,10 +91,11 @@ class Alerts:
         intervals = self._inside.core().intervals
         quiet = {route.id: muted_by(route, intervals, now) for route in self._inside.core().route.walk()}
         groups: dict[_GroupKey, list[GettableAlert]] = {}
-        for alert in self._firing(wanted):
+        muting = Muting(self._inside.view, now)
+        async for alert in self._firing(wanted):
             targets = [each for each in self._targets(alert) if wanted.hears(each[1])]
             receivers = list(dict.fromkeys(receiver for _, receiver in targets))
-            status = _status(self._inside.view, alert, now)
+            status = _status(self._inside.view, alert, muting)
             for route, receiver in targets:
                 own = _muted(status, quiet[route.id])
                 if wanted.takes(own):
@@ -102,11 +107,14 @@ class Alerts:
         ]
         return v2shapes.body(shown)
 
-    def _firing(self, wanted: _Wanted) -> Iterator[Alert]:
+    async def _firing(self, wanted: _Wanted) -> AsyncIterator[Alert]:
         alerts = self._inside.view.alerts
-        for key in alerts.keys_by("firing", True):
-            if matches_all(wanted.filters, alerts.rows[key].labels):
-                yield alerts.rows[key]
+        for number, key in enumerate(list(alerts.keys_by("firing", True))):
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            alert = alerts.rows.get(key)
+            if alert is not None and alert.ends_at is None and matches_all(wanted.filters, alert.labels):
+                yield alert
 
     def _targets(self, alert: Alert) -> list[Target]:
         """By which routes it goes to whom (as pipeline/settling.py has it)."""
@@ -131,27 +139,27 @@ class Alerts:
         )
 
 
-def silenced_by(view: View, labels: Mapping[str, str], now: datetime) -> tuple[str, ...]:
-    """Ids of the silences that mute an alert with these labels now."""
-    found = {
-        name
-        for place in places(labels)
-        for name in view.silences.keys_by("place", place)
-        if view.silences.rows[name].state(now) == "active" and silences(view.silences.rows[name], labels)
-    }
-    return tuple(sorted(found))
+class Muting:
+    """The silences that are active at a time, ready to be held against many alerts."""
+
+    def __init__(self, view: View, now: datetime) -> None:
+        self.now = now
+        self._found: dict[tuple[str, str], list[tuple[str, tuple[Matcher, ...]]]] = {}
+        for one in view.silences.rows.values():
+            if one.state(now) == "active":
+                self._found.setdefault(place_of(one), []).append((one.id, compiled(one.matchers)))
+
+    def by(self, labels: Mapping[str, str]) -> tuple[str, ...]:
+        """Ids of those that mute an alert with these labels."""
+        found = (each for place in places(labels) for each in self._found.get(place, ()))
+        return tuple(sorted({id for id, matchers in found if matches_all(matchers, labels)}))
 
 
-def status_name(view: View, alert: Alert, now: datetime) -> str:
-    """active or suppressed."""
-    return _status(view, alert, now).state
-
-
-def _status(view: View, alert: Alert, now: datetime) -> AlertStatus:
+def _status(view: View, alert: Alert, muting: Muting) -> AlertStatus:
     above = (view.alerts.rows.get(key) for key in (alert.held_by, alert.explained_by) if key is not None)
     inhibited = tuple(sorted({each.fingerprint for each in above if each is not None}))
-    silenced = silenced_by(view, alert.labels, now)
-    hinted = (HINT,) if alert.muted_until is not None and alert.muted_until > now else ()
+    silenced = muting.by(alert.labels)
+    hinted = (HINT,) if alert.muted_until is not None and alert.muted_until > muting.now else ()
     state = "suppressed" if inhibited or silenced or hinted else "active"
     return AlertStatus(inhibitedBy=inhibited, mutedBy=hinted, silencedBy=silenced, state=state)
 

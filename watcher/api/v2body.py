@@ -6,13 +6,13 @@ it tells the first error only. What is too large is ours to say: its own server 
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
 from watcher.api.v2requests import Refused, Said
+from watcher.api.v2times import read_time
 from watcher.lib.gotext import go_quote
 from watcher.lib.regexes import RegexError, compile_regex
 from watcher.model.silence import Silence, SilenceMatcher
@@ -26,15 +26,8 @@ LONGEST_VALUE: Final = 4096
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """What an end that is not set means to Alertmanager."""
-_LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
-"""Later times are taken for this one: something is still added to them."""
 
 _WORDS: Final = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
-_TIME: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)"
-    r"(?:T(\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)?| (\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?)",
-    re.ASCII,
-)
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -150,28 +143,10 @@ def _until_resolved(data: dict[str, Any], old: Silence | None) -> bool:
 
 
 def _time(text: str) -> datetime | None:
-    """None: not set, by an empty text or Go's zero time (which amtool sends)."""
-    if not text:
-        return None
-    found = _TIME.fullmatch(text)
     try:
-        time = _built(found) if found is not None else None
-    except (ValueError, OverflowError):
-        time = None
-    if time is None:
-        raise _unread(f'parsing time {go_quote(text[:100])} as "2006-01-02T15:04:05Z07:00": cannot parse it')
-    return None if time.year == 1 else min(time, _LATEST)
-
-
-def _built(found: re.Match[str]) -> datetime:
-    day, minute, second, fraction, zone, sortable, sortable_fraction = found.groups()
-    digits = (fraction or sortable_fraction or "")[:6].ljust(6, "0")
-    clock = sortable or f"{minute}{second or ':00'}"
-    time = datetime.fromisoformat(f"{day}T{clock}.{digits}")
-    if zone in (None, "Z"):
-        return time.replace(tzinfo=UTC)
-    offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
-    return (time - offset if zone[0] == "+" else time + offset).replace(tzinfo=UTC)
+        return read_time(text)
+    except ValueError as error:
+        raise _unread(str(error)) from None
 
 
 def _check_times(silence: Silence, now: datetime) -> None:

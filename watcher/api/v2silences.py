@@ -22,6 +22,7 @@ from watcher.lib.matchers import Matcher
 from watcher.lib.text import clean, cut
 from watcher.model.observations import SilenceAsked, SilenceExpireAsked
 from watcher.model.silence import Answer, Silence
+from watcher.routing.silences import may_change
 
 LARGEST_BODY: Final = 1024 * 1024
 MOST_SILENCES: Final = 10_000
@@ -66,10 +67,12 @@ class Silences:
         data = v2body.parse(await read_body(request, LARGEST_BODY))
         silences = self._inside.view.silences.rows
         old = silences.get(data.get("id") or "")
-        silence = v2body.silence_of(data, self._inside.clock.now(), old)
+        now = self._inside.clock.now()
+        silence = v2body.silence_of(data, now, old)
         if silence.id and old is None:
             raise Said(404, "silence not found")
-        if len(silences) + self._coming >= MOST_SILENCES and old is None:
+        is_new = old is None or not may_change(old, silence, now)
+        if is_new and len(silences) + self._coming >= MOST_SILENCES:
             said = f"exceeded maximum number of silences: {len(silences)} (limit: {MOST_SILENCES})"
             raise Said(400, said)
         answer = await self._asked(request, silence)

@@ -6,8 +6,11 @@ from datetime import datetime
 
 import msgspec
 
+POSTED_NAMES = {"starts_at": "startsAt", "ends_at": "endsAt", "generator_url": "generatorURL"}
+"""What Alertmanager's JSON calls them."""
 
-class PostedAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+
+class PostedAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, rename=POSTED_NAMES):
     """As Alertmanager's API takes it; its shape has been checked. None: not told."""
 
     labels: dict[str, str]

@@ -313,8 +313,6 @@ class DeliveryFailing(Signal, frozen=True, kw_only=True, tag="DeliveryFailing"):
 class Posted(Signal, frozen=True, kw_only=True, tag="Posted"):
     """What stands behind an alert that others posted: no rule looks at it."""
 
-    generator_url: str = ""
-
     @property
     def subject(self) -> Subject:
         return Subject(uid=self.uid)

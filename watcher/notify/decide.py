@@ -18,7 +18,6 @@ from watcher.model.message import HoldReason, SendReason
 from watcher.model.state import Alert, Told
 from watcher.notify.growth import grew
 
-
 _HOLDS_ENDS = frozenset({HoldReason.SILENCED, HoldReason.MUTED})
 
 

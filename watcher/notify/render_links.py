@@ -1,4 +1,4 @@
-"""The links below an alert: its runbook, and those of the configuration."""
+"""The links below an alert: its runbook, what posted it, and those of the configuration."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from watcher.lib.templates import TemplateProblem
 from watcher.lib.text import clean
 from watcher.model.config import LinkConfig
 from watcher.model.message import Link, Links
+from watcher.model.state import Alert
 from watcher.notify.render_case import Case
 from watcher.notify.render_text import safe, said
 
@@ -24,12 +25,18 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 def links(case: Case) -> Iterator[Links]:
     """One block with all of them; none where there are none."""
     runbook = said(case.alert.annotations.get("runbook_url", ""), _LONGEST)
-    found = [Link("Runbook", runbook)] if _URL.fullmatch(runbook) else []
+    source = source_url(case.alert)
+    found = [Link(label, url) for label, url in (("Runbook", runbook), ("Source", source)) if _URL.fullmatch(url)]
     if case.links:
         values = _values(case)
         found.extend(link for config in case.links if (link := _link(config, values)) is not None)
     if found:
         yield Links(tuple(found))
+
+
+def source_url(alert: Alert) -> str:
+    """Where the alert comes from, as who posted it says; empty: it does not say, or nobody posted it."""
+    return safe(alert.posted.generator_url) if alert.posted is not None else ""
 
 
 def _link(config: LinkConfig, values: dict[str, Any]) -> Link | None:

@@ -10,6 +10,7 @@ import msgspec
 from watcher.model.message import AlertView
 from watcher.model.state import Member
 from watcher.notify.render_case import Case
+from watcher.notify.render_links import source_url
 from watcher.notify.render_text import safe
 
 _ELSEWHERE: Final = frozenset(
@@ -28,6 +29,7 @@ def view(case: Case) -> AlertView:
         ends_at=alert.ends_at,
         end_reason=alert.end_reason.value if alert.end_reason is not None else None,
         fingerprint=alert.fingerprint,
+        generator_url=source_url(alert),
         members=tuple(_member(member) for member in case.members),
     )
 

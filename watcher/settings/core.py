@@ -22,4 +22,5 @@ def core_of(settings: Settings, first_start: FirstStart | None = None) -> Core:
         links=settings.links,
         zone=settings.zone,
         storm=settings.storm,
+        resolve_timeout=settings.resolve_timeout,
     )

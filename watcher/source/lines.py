@@ -3,9 +3,9 @@
 The shape is design.md's: `{"at","kind":"Pod","event":"LISTED|ADDED|MODIFIED|DELETED|LISTING|SYNCED|FORBIDDEN",
 "scope"?,"object"?}` for each kind that is watched, `StatsSummary/SAMPLED` with `"node"`, `Stream/STALE|ALIVE` with
 `"scope"`, `Evidence/FETCHED`, `Downtime/STARTED|JUMPED`, `Delivery/DONE`, `Message/TEST|RESEND`,
-`Silence/ASKED|EXPIRE`, and `{"at","event":"ENDED"}`. A scope is written only where it is one namespace. Objects are
-decoded straight into narrow records: 130,000 lines/s. The records of lines are in `lineshapes`; files, and what other
-tools write, in `recording`, `reading` and `documents`.
+`Silence/ASKED|EXPIRE`, `Alert/POSTED`, and `{"at","event":"ENDED"}`. A scope is written only where it is one namespace.
+Objects are decoded straight into narrow records: 130,000 lines/s. The records of lines are in `lineshapes`; files, and
+what other tools write, in `recording`, `reading` and `documents`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 
 from watcher.model.kubelet import Summary
 from watcher.model.observations import (
+    AlertsPosted,
     ClockJumped,
     DeliveryDone,
     Ended,
@@ -53,6 +54,7 @@ from watcher.source.lineshapes import (
     MessageLine,
     ObjectLine,
     OtherLine,
+    PostedLine,
     Probe,
     RefusalBody,
     RefusedLine,
@@ -148,6 +150,8 @@ def _own_line(observation: Input) -> Written:
             return Written(at=at, kind="Silence", event="ASKED", object=wanted)
         case SilenceExpireAsked(request=request, id=id, by=by):
             return Written(at=at, kind="Silence", event="EXPIRE", object=SilenceBody(request=request, by=by, id=id))
+        case AlertsPosted(alerts=alerts):
+            return Written(at=at, kind="Alert", event="POSTED", object=alerts)
     raise TypeError(f"there is no line for {type(observation).__name__}")
 
 
@@ -180,10 +184,8 @@ def observation_of(line: OtherLine) -> Input | None:
             return DeliveryDone(at=at, message_id=done.message_id, outcome=done.outcome)
         case DowntimeLine():
             return _downtime(line)
-        case MessageLine():
+        case MessageLine() | SilenceLine() | PostedLine():
             return _asked(line)
-        case SilenceLine():
-            return _silence(line)
         case StreamLine(at=at, event="ALIVE", scope=scope, object=health) if scope.kind in KINDS:
             return StreamHealth(at=at, scope=scope, reason=health.reason)
         case StreamLine(at=at, event="STALE", scope=scope, object=health) if scope.kind in KINDS:
@@ -206,7 +208,19 @@ def _downtime(line: DowntimeLine) -> Input | None:
     return None
 
 
-def _asked(line: MessageLine) -> Input | None:
+def _asked(line: MessageLine | SilenceLine | PostedLine) -> Input | None:
+    """What came by the HTTP interface."""
+    match line:
+        case MessageLine():
+            return _sending(line)
+        case SilenceLine():
+            return _silence(line)
+        case PostedLine(at=at, event="POSTED", object=alerts):
+            return AlertsPosted(at=at, alerts=alerts)
+    return None
+
+
+def _sending(line: MessageLine) -> Input | None:
     """What somebody wanted to be sent."""
     one = line.object
     if line.event == "TEST":

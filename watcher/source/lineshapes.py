@@ -16,6 +16,7 @@ from watcher.model.kube import Event, KubeObject, Namespace, Node, PersistentVol
 from watcher.model.kubelet import Summary
 from watcher.model.message import Notification
 from watcher.model.observations import Scope
+from watcher.model.posted import PostedAlert
 from watcher.model.silence import Silence
 from watcher.source.kinds import KINDS
 
@@ -90,6 +91,7 @@ Object = (
     | DeliveryBody
     | MessageBody
     | SilenceBody
+    | tuple[PostedAlert, ...]
     | RefusalBody
 )
 
@@ -187,6 +189,12 @@ class SilenceLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
     object: SilenceBody
 
 
+class PostedLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="Alert", gc=False):
+    at: Time
+    event: str
+    object: tuple[PostedAlert, ...]
+
+
 class Probe(msgspec.Struct, frozen=True, gc=False):
     """Enough of a JSON object to say what it is."""
 
@@ -202,10 +210,11 @@ class Probe(msgspec.Struct, frozen=True, gc=False):
 
 
 ObjectLine = PodLine | ClaimLine | NodeLine | NamespaceLine | EventLine
-OtherLine = StreamLine | EvidenceLine | DowntimeLine | DeliveryLine | MessageLine | SilenceLine
+OtherLine = StreamLine | EvidenceLine | DowntimeLine | DeliveryLine | MessageLine | SilenceLine | PostedLine
 Line = ObjectLine | StatsLine | OtherLine
 
 OBJECT_LINES = (PodLine, ClaimLine, NodeLine, NamespaceLine, EventLine)
 
-READABLE = frozenset({*KINDS, "StatsSummary", "Stream", "Evidence", "Downtime", "Delivery", "Message", "Silence"})
+_OWN = {"StatsSummary", "Stream", "Evidence", "Downtime", "Delivery", "Message", "Silence", "Alert"}
+READABLE = frozenset(KINDS.keys() | _OWN)
 """Kinds that this version reads; others are skipped and counted."""

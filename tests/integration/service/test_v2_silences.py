@@ -11,6 +11,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,7 +50,8 @@ async def ask(url: str, method: str, path: str, body: str | None = None, **heade
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     if body is not None:
         given = JSON | given
-    async with ClientSession() as http, http.request(method, url + path, data=body, headers=given) as answer:
+    data = None if body is None else BytesIO(body.encode())
+    async with ClientSession() as http, http.request(method, url + path, data=data, headers=given) as answer:
         return Got(answer.status, await answer.text(), dict(answer.headers))
 
 
@@ -98,7 +100,7 @@ REFUSED_REQUESTS = [
     pytest.param("GET", "/silence/", 404, "path /api/v2/silence/ was not found", id="a silence without an id"),
     pytest.param("GET", "/silence/a/b", 404, "path /api/v2/silence/a/b was not found", id="too long a path"),
     pytest.param("PUT", "/silences", 405, "method PUT is not allowed, but [GET,POST] are", id="a wrong verb"),
-    pytest.param("POST", "/alerts", 405, "method POST is not allowed, but [GET] are", id="posting alerts"),
+    pytest.param("DELETE", "/status", 405, "method DELETE is not allowed, but [GET] are", id="one verb only"),
     pytest.param("OPTIONS", "/silences", 405, "method OPTIONS is not allowed, but [GET,POST] are", id="a preflight"),
     pytest.param("POST", "/silence/x", 405, "method POST is not allowed, but [DELETE,GET] are", id="before the id"),
 ]
@@ -368,7 +370,7 @@ async def test_silences_are_listed_in_order_and_found_by_the_very_matcher(tmp_pa
             ("late", silence(endsAt=later(9))),
             ("soon", silence(endsAt=later(5), matchers=matcher(value="b|c", isRegex=True))),
             ("second", silence(startsAt=later(3), endsAt=later(8))),
-            ("first", silence(startsAt=later(2), endsAt=later(9), matchers=matcher(isEqual=False))),
+            ("first", silence(startsAt=later(2), endsAt=later(9), matchers=matcher(isEqual=False) + matcher(name="c"))),
             ("over", silence()),
         ]
         for name, each in wanted:
@@ -428,6 +430,8 @@ async def test_more_silences_than_the_limit_are_refused_and_those_that_are_there
         (first, *_) = (await ask(url, "GET", f"{V2}/silences")).data
         changed = await ask(url, "POST", f"{V2}/silences", json.dumps(first | {"comment": "more"}))
         assert changed.data == {"silenceID": first["id"]}
+        other = await ask(url, "POST", f"{V2}/silences", json.dumps(first | {"matchers": matcher(value="z")}))
+        assert other.data == "exceeded maximum number of silences: 3 (limit: 3)"
 
 
 async def test_with_a_token_only_its_owner_changes_silences_and_the_history_has_the_name_of_the_login(

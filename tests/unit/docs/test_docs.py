@@ -87,7 +87,10 @@ def test_the_table_names_no_command_that_does_not_exist() -> None:
 
 
 def test_the_metrics_that_are_shown_are_the_metrics_that_are_described() -> None:
-    described = set(re.findall(r"^\| `(watcher_[a-z_]+)` \|", OPERATING.read_text(encoding="utf-8"), re.MULTILINE))
+    rows = re.findall(
+        r"^\| `((?:watcher|alertmanager)_[a-z_]+)` \|", OPERATING.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    described = set(rows)
     assert described == metric_names()
 
 

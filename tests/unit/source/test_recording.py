@@ -42,6 +42,7 @@ from watcher.model.message import (
     Text,
 )
 from watcher.model.observations import (
+    AlertsPosted,
     ClaimSeen,
     ClockJumped,
     DeliveryDone,
@@ -64,6 +65,7 @@ from watcher.model.observations import (
     StreamHealth,
     Synced,
 )
+from watcher.model.posted import PostedAlert
 from watcher.model.silence import Silence, SilenceMatcher
 from watcher.source.reading import read
 from watcher.source.readstate import ReadReport, RecordingError
@@ -217,6 +219,19 @@ ASKED: list[Input] = [
         by="ann (with the token)",
     ),
     SilenceExpireAsked(at=at(13), request="v2/2", id="d05e9b1e-46af-40d9-9bf7-cf7034b9f7bc", by="from 127.0.0.1"),
+    AlertsPosted(
+        at=at(14),
+        alerts=(
+            PostedAlert(
+                labels={"alertname": "HighCPU"},
+                annotations={"summary": "busy"},
+                starts_at=at(1),
+                ends_at=at(99),
+                generator_url="http://prometheus/graph",
+            ),
+            PostedAlert(labels={"alertname": "Bare"}),
+        ),
+    ),
 ]
 
 
@@ -252,7 +267,7 @@ def test_what_people_asked_to_be_sent_comes_back_as_it_was(path: Path) -> None:
     report = ReadReport()
     assert list(read([path], report=report)) == ASKED
     assert (dict(report.skipped), report.warnings) == ({}, [])
-    test, resend, asked, expire = (json.loads(line) for line in content(path)[1:])
+    test, resend, asked, expire, posted = (json.loads(line) for line in content(path)[1:])
     assert test == {
         "at": "2026-11-20T10:00:10.123456Z",
         "kind": "Message",
@@ -270,6 +285,21 @@ def test_what_people_asked_to_be_sent_comes_back_as_it_was(path: Path) -> None:
         "kind": "Silence",
         "event": "EXPIRE",
         "object": {"request": "v2/2", "by": "from 127.0.0.1", "id": "d05e9b1e-46af-40d9-9bf7-cf7034b9f7bc"},
+    }
+    assert posted == {
+        "at": "2026-11-20T10:00:14.123456Z",
+        "kind": "Alert",
+        "event": "POSTED",
+        "object": [
+            {
+                "labels": {"alertname": "HighCPU"},
+                "annotations": {"summary": "busy"},
+                "startsAt": "2026-11-20T10:00:01.123456Z",
+                "endsAt": "2026-11-20T10:01:39.123456Z",
+                "generatorURL": "http://prometheus/graph",
+            },
+            {"labels": {"alertname": "Bare"}},
+        ],
     }
 
 
@@ -427,7 +457,7 @@ def test_kinds_of_later_versions_are_skipped_and_counted(tmp_path: Path) -> None
         tmp_path / "r.jsonl",
         HEADER,
         row("ADDED", kind="Job", object={}),
-        row("POSTED", kind="Alert", object=[{"labels": {}}]),
+        row("PAUSED", kind="Alert", object=[{"labels": {}}]),
         row("ADDED", kind="Job", object={}),
         row("SHRUNK", object=thing("web-1")),
         row("DRAINED", kind="Node", object=thing("n1")),
@@ -439,7 +469,7 @@ def test_kinds_of_later_versions_are_skipped_and_counted(tmp_path: Path) -> None
     report = ReadReport()
     assert [type(item) for item in read([path], report=report)] == [PodSeen]
     assert report.skipped == {
-        **{"Job": 2, "Alert": 1, "Pod SHRUNK": 1, "Node DRAINED": 1},
+        **{"Job": 2, "Alert PAUSED": 1, "Pod SHRUNK": 1, "Node DRAINED": 1},
         **{"StatsSummary GUESSED": 1, "Downtime PAUSED": 1, "Stream STALE": 1},
     }
 
