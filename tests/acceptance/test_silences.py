@@ -169,6 +169,13 @@ def test_what_cannot_be_a_silence_is_refused_with_the_reason(wanted: Silence, co
     assert not story.player.view.silences.rows
 
 
+def test_everything_but_one_value_may_be_silenced() -> None:
+    """Alertmanager's matchesEmpty asks positive matchers alone."""
+    story = Timeline().at(0).lists()
+    but = SilenceMatcher(name="team", value="web", is_equal=False)
+    assert asks(story, 10, silence(10, HOUR, matchers=(but,))).code == 200
+
+
 def test_one_until_resolved_ends_ten_minutes_after_nothing_fires_any_more() -> None:
     story = Timeline().at(0).lists(looping())
     story.until(60)

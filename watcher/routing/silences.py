@@ -63,7 +63,7 @@ def check(silence: Silence, at: datetime) -> None:
     matchers = compiled(silence.matchers)
     if not matchers:
         raise SilenceError("at least one matcher required")
-    if all(matcher.matches_value("") for matcher in matchers):
+    if all(matcher.is_equal and matcher.matches_value("") for matcher in matchers):
         raise SilenceError("at least one matcher must not match the empty string")
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,3 +150,21 @@ async def test_alerts_and_the_cluster_are_shown(tmp_path: Path) -> None:
         assert json.loads(await done(amtool("alert", "query", "-o", "json"))) == []
         assert json.loads(await done(amtool("alert", "query", "-s", "-i", "alertname=~.+", "-o", "json"))) == []
         assert "disabled" in await done(amtool("cluster", "show"))
+
+
+async def test_an_alert_is_added_found_and_ended(tmp_path: Path) -> None:
+    async with served(tmp_path, CONFIG) as url:
+        amtool = amtool_at(url, tmp_path)
+        added = ("alert", "add", "Down", "x=1", "--annotation=summary=It is down", "--generator-url=http://there/graph")
+        assert await done(amtool(*added)) == ""
+        (one,) = json.loads(await done(amtool("alert", "query", "alertname=Down", "-o", "json")))
+        assert (one["labels"], one["annotations"]) == ({"alertname": "Down", "x": "1"}, {"summary": "It is down"})
+        assert one["generatorURL"] == "http://there/graph"
+        assert json.loads(await done(amtool("alert", "query", "alertname=Up", "-o", "json"))) == []
+        assert await done(amtool("silence", "add", "alertname=Down", "-c", "why", "-a", "ann"))
+        assert json.loads(await done(amtool("alert", "query", "-o", "json"))) == []
+        (muted,) = json.loads(await done(amtool("alert", "query", "-s", "-o", "json")))
+        assert muted["status"]["state"] == "suppressed"
+        ended = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+        assert await done(amtool(*added, f"--end={ended}")) == ""
+        assert json.loads(await done(amtool("alert", "query", "-s", "-o", "json"))) == []
