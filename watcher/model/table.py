@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, insort
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Set
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -68,7 +68,7 @@ class Table(Generic[K, V]):
         if self.timer is not None:
             self._retime(key, old, None)
 
-    def keys_by(self, name: str, value: Hashable) -> Iterable[K]:
+    def keys_by(self, name: str, value: Hashable) -> Collection[K]:
         return self._by[name].get(value, ())
 
     def _unindex(self, name: str, index: Hashable | None, key: K) -> None:
@@ -137,6 +137,8 @@ class Overlay(Generic[K, V]):
 
     def by(self, name: str, value: Hashable) -> list[V]:
         """Rows of one index value, sorted by key."""
+        if not self._base.keys_by(name, value) and not self._own.keys_by(name, value):
+            return []
         rows = (self.get(key) for key in sorted(self.keys(name, value)))
         return [row for row in rows if row is not None]
 
