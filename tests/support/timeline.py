@@ -16,24 +16,10 @@ from watcher.lib.matchers import parse_matchers
 from watcher.lib.yamlpos import load
 from watcher.model.config import FirstStart, Receiver, Secret, WebhookConfig
 from watcher.model.hints import Mistake
-from watcher.model.kube import Event, KubeObject, Namespace, Node, PersistentVolumeClaim, Pod
+from watcher.model.kube import KubeObject
 from watcher.model.kubelet import Summary
 from watcher.model.message import AlertView, Notification
-from watcher.model.observations import (
-    ClaimSeen,
-    Ended,
-    EventSeen,
-    EventType,
-    Input,
-    Listing,
-    NamespaceSeen,
-    NodeSeen,
-    PodSeen,
-    Scope,
-    Started,
-    StatsSampled,
-    Synced,
-)
+from watcher.model.observations import Ended, EventType, Input, Listing, Scope, Started, StatsSampled, Synced, seen_as
 from watcher.model.silence import Answer
 from watcher.pipeline import Core
 from watcher.replay.player import Player
@@ -176,18 +162,7 @@ class Timeline:
 
     def _seen(self, event: EventType, one: KubeObject, scope: Scope) -> Input:
         self._known.add(one.metadata.uid)
-        at = time(self._at)
-        match one:
-            case Pod():
-                return PodSeen(at=at, event=event, scope=scope, pod=one)
-            case PersistentVolumeClaim():
-                return ClaimSeen(at=at, event=event, scope=scope, claim=one)
-            case Node():
-                return NodeSeen(at=at, event=event, scope=scope, node=one)
-            case Namespace():
-                return NamespaceSeen(at=at, event=event, scope=scope, namespace=one)
-            case Event():
-                return EventSeen(at=at, event=event, scope=scope, about=one)
+        return seen_as(time(self._at), event, scope, one)
 
     def _play(self, inputs: list[Input], now: datetime) -> None:
         queued = self.player.view.outbox.rows

@@ -27,14 +27,13 @@ from watcher.api.v2shapes import AlertGroup, AlertStatus, GettableAlert, Named
 from watcher.lib.matchers import Matcher, matches_all
 from watcher.lib.regexes import Regex
 from watcher.model.changes import View, place_of
-from watcher.model.signals import DeliveryFailing
 from watcher.model.state import Alert
+from watcher.pipeline.settling import targets
 from watcher.routing.intervals import muted_by
-from watcher.routing.route import Route, group_labels
+from watcher.routing.route import group_labels
 from watcher.routing.silences import ANYWHERE, compiled, places
 
 HINT: Final = "watcher.io/mute-until"
-Target = tuple[Route, str]
 _GroupKey = tuple[tuple[tuple[str, str], ...], str, str]
 
 SLICE: Final = 200
@@ -80,7 +79,7 @@ class Alerts:
         wanted, now = _Wanted.of(request.query_params), self._inside.clock.now()
         muting, found = Muting(self._inside.view, now), []
         async for alert in self._firing(wanted, muting):
-            receivers = list(dict.fromkeys(receiver for _, receiver in self._targets(alert)))
+            receivers = list(dict.fromkeys(receiver for _, receiver in targets(self._inside.core(), alert)))
             if wanted.receiver is not None and not any(map(wanted.hears, receivers)):
                 continue
             status = _status(self._inside.view, alert, muting)
@@ -95,10 +94,10 @@ class Alerts:
         groups: dict[_GroupKey, list[GettableAlert]] = {}
         muting = Muting(self._inside.view, now)
         async for alert in self._firing(wanted, muting):
-            targets = [each for each in self._targets(alert) if wanted.hears(each[1])]
-            receivers = list(dict.fromkeys(receiver for _, receiver in targets))
+            heard = [each for each in targets(self._inside.core(), alert) if wanted.hears(each[1])]
+            receivers = list(dict.fromkeys(receiver for _, receiver in heard))
             status = _status(self._inside.view, alert, muting)
-            for route, receiver in targets:
+            for route, receiver in heard:
                 own = _muted(status, quiet[route.id])
                 if wanted.takes(own):
                     key = (tuple(group_labels(route, alert.labels).items()), receiver, route.id)
@@ -118,14 +117,6 @@ class Alerts:
             alert = alerts.rows.get(key)
             if alert is not None and alert.ends_at is None and matches_all(wanted.filters, alert.labels):
                 yield alert
-
-    def _targets(self, alert: Alert) -> list[Target]:
-        """By which routes it goes to whom (as pipeline/settling.py has it)."""
-        core = self._inside.core()
-        if isinstance(alert.lead, DeliveryFailing):
-            return [(core.route, name) for name in sorted(core.receivers)]
-        own = alert.receiver if alert.receiver in core.receivers else ""
-        return [(route, own or route.receiver) for route in core.route.match(alert.labels) if route.receiver]
 
     def _shown(self, alert: Alert, status: AlertStatus, receivers: list[str], now: datetime) -> GettableAlert:
         posted = alert.posted

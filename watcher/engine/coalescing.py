@@ -12,32 +12,8 @@ import msgspec
 from watcher.detect import images
 from watcher.detect.containers import death_id, deaths_so_far, last_death, waiting
 from watcher.detect.pods import containers, is_ending, is_quiet
-from watcher.model.kube import KubeObject, Pod
-from watcher.model.observations import (
-    ClaimSeen,
-    EventSeen,
-    EventType,
-    Input,
-    NamespaceSeen,
-    NodeSeen,
-    ObjectSeen,
-    PodSeen,
-)
-
-
-def object_of(one: ObjectSeen) -> KubeObject:
-    """What was seen."""
-    match one:
-        case PodSeen():
-            return one.pod
-        case ClaimSeen():
-            return one.claim
-        case NodeSeen():
-            return one.node
-        case NamespaceSeen():
-            return one.namespace
-        case EventSeen():
-            return one.about
+from watcher.model.kube import Pod
+from watcher.model.observations import EventType, Input, ObjectSeen, object_of
 
 
 def merged(older: Input, newer: Input) -> Input | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from watcher.engine.coalescing import merged, object_of
+from watcher.engine.coalescing import merged
 from watcher.model.observations import (
     ClockJumped,
     Ended,
@@ -25,6 +25,7 @@ from watcher.model.observations import (
     StatsSampled,
     StreamHealth,
     Synced,
+    object_of,
 )
 
 CAPACITY = 10_000

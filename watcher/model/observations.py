@@ -13,7 +13,7 @@ import msgspec
 
 from watcher.model.delivery import Outcome
 from watcher.model.evidence import Evidence
-from watcher.model.kube import Event, Namespace, Node, PersistentVolumeClaim, Pod
+from watcher.model.kube import Event, KubeObject, Namespace, Node, PersistentVolumeClaim, Pod
 from watcher.model.kubelet import Summary
 from watcher.model.message import Notification
 from watcher.model.posted import PostedAlert
@@ -206,3 +206,33 @@ Input = (
     | SilenceExpireAsked
     | Ended
 )
+
+
+def seen_as(at: datetime, event: EventType, scope: Scope, item: KubeObject) -> ObjectSeen:
+    """The input that shows an object."""
+    match item:
+        case Pod():
+            return PodSeen(at=at, event=event, scope=scope, pod=item)
+        case PersistentVolumeClaim():
+            return ClaimSeen(at=at, event=event, scope=scope, claim=item)
+        case Node():
+            return NodeSeen(at=at, event=event, scope=scope, node=item)
+        case Namespace():
+            return NamespaceSeen(at=at, event=event, scope=scope, namespace=item)
+        case Event():
+            return EventSeen(at=at, event=event, scope=scope, about=item)
+
+
+def object_of(seen: ObjectSeen) -> KubeObject:
+    """The object that an input shows."""
+    match seen:
+        case PodSeen():
+            return seen.pod
+        case ClaimSeen():
+            return seen.claim
+        case NodeSeen():
+            return seen.node
+        case NamespaceSeen():
+            return seen.namespace
+        case EventSeen():
+            return seen.about

@@ -28,7 +28,7 @@ from watcher.model.state import Alert, AlertState, Decision, EndReason, Group, M
 from watcher.notify.growth import concerns_all, grew
 from watcher.pipeline import posting, sending, silencing, workloads
 from watcher.pipeline.alerting import end_alert
-from watcher.pipeline.core import Step, subjects
+from watcher.pipeline.core import Core, Step, subjects
 from watcher.pipeline.explaining import explain
 from watcher.routing.inhibition import rule_at, sides
 from watcher.routing.route import Route, group_labels
@@ -304,7 +304,7 @@ def leave_lost_groups(step: Step) -> None:
 def _join(step: Step, alert: Alert, news: bool) -> Alert:
     """Put it into its groups; what fires anew is still in those that have not told of its end."""
     names = list(alert.groups)
-    for route, receiver in _targets(step, alert):
+    for route, receiver in targets(step.core, alert):
         name = _group_for(step, alert, route, receiver)
         if name not in names:
             names.append(name)
@@ -320,12 +320,12 @@ def _join(step: Step, alert: Alert, news: bool) -> Alert:
     return alert
 
 
-def _targets(step: Step, alert: Alert) -> list[tuple[Route, str]]:
+def targets(core: Core, alert: Alert) -> list[tuple[Route, str]]:
     """By which routes an alert goes to which receivers. Trouble with a channel goes to everybody else's."""
     if isinstance(alert.lead, DeliveryFailing):
-        return [(step.core.route, name) for name in sorted(step.core.receivers)]
-    own = alert.receiver if alert.receiver in step.core.receivers else ""
-    return [(route, own or route.receiver) for route in step.core.route.match(alert.labels) if route.receiver]
+        return [(core.route, name) for name in sorted(core.receivers)]
+    own = alert.receiver if alert.receiver in core.receivers else ""
+    return [(route, own or route.receiver) for route in core.route.match(alert.labels) if route.receiver]
 
 
 def _group_for(step: Step, alert: Alert, route: Route, receiver: str) -> str:

@@ -15,14 +15,14 @@ from watcher.lib.yamlpos import load as load_yaml
 from watcher.model.config import FirstStart
 from watcher.model.kube import KubeObject
 from watcher.model.message import Notification
-from watcher.model.observations import Ended, Input, ObjectSeen
+from watcher.model.observations import Ended, Input, ObjectSeen, object_of
 from watcher.model.rule import CompiledRule
 from watcher.pipeline import Core
 from watcher.pipeline.core import subjects
 from watcher.replay.player import Player
 from watcher.rules.compile import compile_rules
 from watcher.rules.testfile import Expectation, Expected, RuleTest, Sent, mismatches, parse_tests
-from watcher.rules.testinputs import inputs, object_of
+from watcher.rules.testinputs import inputs
 from watcher.settings.core import core_of
 from watcher.settings.load import ConfigErrors, load
 from watcher.source.reading import read

@@ -12,20 +12,7 @@ from typing import Final
 import msgspec
 
 from watcher.model.kube import Event, KubeObject, Namespace, Node, PersistentVolumeClaim, Pod
-from watcher.model.observations import (
-    ClaimSeen,
-    EventSeen,
-    EventType,
-    Input,
-    Listing,
-    NamespaceSeen,
-    NodeSeen,
-    ObjectSeen,
-    PodSeen,
-    Scope,
-    StreamHealth,
-    Synced,
-)
+from watcher.model.observations import EventType, Input, Listing, ObjectSeen, Scope, StreamHealth, Synced, seen_as
 from watcher.rules.testfile import FORMS, Observation, RuleTest, Target
 from watcher.rules.testpod import START
 
@@ -70,15 +57,15 @@ def _seen(observation: Observation, told: _Told) -> Input:
     if gone is not None:
         if gone not in told.known:
             raise LookupError(f"there is no {gone} to delete")
-        return _input(observation, EventType.DELETED, told.known.pop(gone))
+        return _shown(observation, EventType.DELETED, told.known.pop(gone))
     found = observation.object or told.read(observation.file, observation.item)
     target = _target(found)
     before = told.known.get(target)
     told.known[target] = found
     if observation.first_sight:
-        return _input(observation, EventType.LISTED, found)
+        return _shown(observation, EventType.LISTED, found)
     same = before is not None and before.metadata.uid == found.metadata.uid
-    return _input(observation, EventType.MODIFIED if same else EventType.ADDED, found)
+    return _shown(observation, EventType.MODIFIED if same else EventType.ADDED, found)
 
 
 def _target(found: KubeObject) -> Target:
@@ -86,31 +73,5 @@ def _target(found: KubeObject) -> Target:
     return Target(form, found.metadata.namespace, found.metadata.name)
 
 
-def _input(observation: Observation, event: EventType, found: KubeObject) -> ObjectSeen:
-    at, scope = observation.at, SCOPES[type(found)]
-    match found:
-        case Pod():
-            return PodSeen(at=at, event=event, scope=scope, pod=found)
-        case PersistentVolumeClaim():
-            return ClaimSeen(at=at, event=event, scope=scope, claim=found)
-        case Node():
-            return NodeSeen(at=at, event=event, scope=scope, node=found)
-        case Namespace():
-            return NamespaceSeen(at=at, event=event, scope=scope, namespace=found)
-        case Event():
-            return EventSeen(at=at, event=event, scope=scope, about=found)
-
-
-def object_of(seen: ObjectSeen) -> KubeObject:
-    """The object that an input shows."""
-    match seen:
-        case PodSeen():
-            return seen.pod
-        case ClaimSeen():
-            return seen.claim
-        case NodeSeen():
-            return seen.node
-        case NamespaceSeen():
-            return seen.namespace
-        case EventSeen():
-            return seen.about
+def _shown(observation: Observation, event: EventType, found: KubeObject) -> ObjectSeen:
+    return seen_as(observation.at, event, SCOPES[type(found)], found)

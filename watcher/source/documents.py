@@ -19,7 +19,7 @@ import msgspec
 import yaml
 
 from watcher.model.kube import Event, KubeObject
-from watcher.model.observations import EventType, Input, Listing, Scope, Synced
+from watcher.model.observations import EventType, Input, Listing, Scope, Synced, seen_as
 from watcher.source.decode import BROKEN, DECODERS
 from watcher.source.kinds import KINDS
 from watcher.source.readstate import ReadState, RecordingError, own_time
@@ -69,7 +69,7 @@ class _Entry(NamedTuple):
         return self.kind, meta.namespace, meta.name, meta.uid
 
     def seen(self, at: datetime, event: EventType) -> Input:
-        return KINDS[self.kind].seen(at, event, _SCOPES[self.kind], self.item)
+        return seen_as(at, event, _SCOPES[self.kind], self.item)
 
 
 # ---- bytes to documents ----

@@ -1,7 +1,7 @@
-"""The kinds that are watched: where each is found, which record it is, what is kept of it, which input it becomes.
+"""The kinds that are watched: where each is found, which record it is, what is kept of it.
 
-One table, so that a further kind is one row here, one record in watcher/model/kube.py and one input. Bytes to records
-is `decode`, the stream is `kube`, the lines of a recording are `lines`.
+One table, so that a further kind is one row here, one record in watcher/model/kube.py and one input in
+watcher/model/observations.py. Bytes to records is `decode`, the stream is `kube`, the lines of a recording are `lines`.
 """
 
 from __future__ import annotations
@@ -21,30 +21,17 @@ from watcher.model.kube import (
     PersistentVolumeClaim,
     Pod,
 )
-from watcher.model.observations import (
-    ClaimSeen,
-    EventSeen,
-    EventType,
-    NamespaceSeen,
-    NodeSeen,
-    ObjectSeen,
-    PodSeen,
-    Scope,
-)
 from watcher.source import narrow
-
-Seeing = Callable[[datetime, EventType, Scope, Any], ObjectSeen]
 
 
 class Kind(NamedTuple):
-    """`seen` makes the input of (at, event, scope, object); `times` are those that an object itself tells."""
+    """`times` are those that an object itself tells."""
 
     name: str
     plural: str
     namespaced: bool
     record: Any
     narrow: Callable[[Any], Any]
-    seen: Seeing
     times: Callable[[Any], Iterator[datetime | None]]
 
 
@@ -95,54 +82,18 @@ def _plain_times(item: PersistentVolumeClaim | Namespace) -> Iterator[datetime |
     return _meta_times(item.metadata)
 
 
-def _pod_seen(at: datetime, event: EventType, scope: Scope, item: Pod) -> PodSeen:
-    return PodSeen(at=at, event=event, scope=scope, pod=item)
-
-
-def _claim_seen(at: datetime, event: EventType, scope: Scope, item: PersistentVolumeClaim) -> ClaimSeen:
-    return ClaimSeen(at=at, event=event, scope=scope, claim=item)
-
-
-def _node_seen(at: datetime, event: EventType, scope: Scope, item: Node) -> NodeSeen:
-    return NodeSeen(at=at, event=event, scope=scope, node=item)
-
-
-def _namespace_seen(at: datetime, event: EventType, scope: Scope, item: Namespace) -> NamespaceSeen:
-    return NamespaceSeen(at=at, event=event, scope=scope, namespace=item)
-
-
-def _event_seen(at: datetime, event: EventType, scope: Scope, item: Event) -> EventSeen:
-    return EventSeen(at=at, event=event, scope=scope, about=item)
-
-
-NAMESPACE = Kind("Namespace", "namespaces", False, Namespace, narrow.narrow_namespace, _namespace_seen, _plain_times)
-NODE = Kind("Node", "nodes", False, Node, narrow.narrow_node, _node_seen, _node_times)
+NAMESPACE = Kind("Namespace", "namespaces", False, Namespace, narrow.narrow_namespace, _plain_times)
+NODE = Kind("Node", "nodes", False, Node, narrow.narrow_node, _node_times)
 CLAIM = Kind(
     "PersistentVolumeClaim",
     "persistentvolumeclaims",
     True,
     PersistentVolumeClaim,
     narrow.narrow_claim,
-    _claim_seen,
     _plain_times,
 )
-EVENT = Kind("Event", "events", True, Event, narrow.narrow_event, _event_seen, _event_times)
-POD = Kind("Pod", "pods", True, Pod, narrow.narrow_pod, _pod_seen, _pod_times)
+EVENT = Kind("Event", "events", True, Event, narrow.narrow_event, _event_times)
+POD = Kind("Pod", "pods", True, Pod, narrow.narrow_pod, _pod_times)
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (NAMESPACE, NODE, CLAIM, EVENT, POD)}
 """By `Scope.kind`, pods last: what explains them comes first where several kinds are printed together."""
-
-
-def object_of(seen: ObjectSeen) -> KubeObject:
-    """The object of an input."""
-    match seen:
-        case PodSeen(pod=pod):
-            return pod
-        case ClaimSeen(claim=claim):
-            return claim
-        case NodeSeen(node=node):
-            return node
-        case NamespaceSeen(namespace=namespace):
-            return namespace
-        case EventSeen(about=about):
-            return about

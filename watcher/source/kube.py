@@ -15,12 +15,11 @@ import logging
 import random
 from collections.abc import Callable
 
-from watcher.model.observations import EventType, Forbidden, Input, Listing, Scope, Synced
+from watcher.model.observations import EventType, Forbidden, Input, Listing, Scope, Synced, seen_as
 from watcher.ports import Clock, Intake
 from watcher.source import errors
 from watcher.source.client import Answer, KubeClient, limits
 from watcher.source.decode import DECODERS, Bookmark, Change, Page, Skipped
-from watcher.source.kinds import KINDS
 from watcher.source.requests import Requests
 from watcher.source.streams import Backoff, StreamSettings, StreamStats
 
@@ -54,7 +53,6 @@ class ListWatch:
         self._backoff = Backoff(self._settings, rng)
         self._requests = Requests(scope, self._settings, rng)
         self._decoder = DECODERS[scope.kind]
-        self._seen = KINDS[scope.kind].seen
         self._tap = tap
         self._version = ""
         """Where to watch from; empty: a list is due."""
@@ -144,7 +142,7 @@ class ListWatch:
         for skipped in page.skipped:
             self._skip(skipped)
         for item in page.objects:
-            await self._put(self._seen(self._clock.now(), EventType.LISTED, self._scope, item))
+            await self._put(seen_as(self._clock.now(), EventType.LISTED, self._scope, item))
         self.stats.events += len(page.objects)
 
     # ---- watch ----
@@ -214,7 +212,7 @@ class ListWatch:
     def _deliver(self, change: Change) -> None:
         version = change.object.metadata.resource_version
         self._check_order(version)
-        seen = self._seen(self._clock.now(), change.event, self._scope, change.object)
+        seen = seen_as(self._clock.now(), change.event, self._scope, change.object)
         if not self._intake.offer(seen):
             raise errors.Overflow("the queue is full; the watch is given up until there is room")
         if self._tap is not None:

@@ -36,9 +36,11 @@ from watcher.model.observations import (
     StatsSampled,
     StreamHealth,
     Synced,
+    object_of,
+    seen_as,
 )
 from watcher.source.decode import BROKEN
-from watcher.source.kinds import KINDS, object_of
+from watcher.source.kinds import KINDS
 from watcher.source.lineshapes import (
     FORMAT,
     DeliveryBody,
@@ -272,7 +274,7 @@ def object_observation(line: ObjectLine, at: datetime, scope: Scope, raw: bytes)
         if line.object is None:
             raise LineError(f"{line.event} without an object")
         kind = KINDS[scope.kind]
-        return kind.seen(at, event, scope, kind.narrow(line.object))
+        return seen_as(at, event, scope, kind.narrow(line.object))
     if line.event == "SYNCED":
         return Synced(at=at, scope=scope, complete=line.complete)
     if line.event == "LISTING":

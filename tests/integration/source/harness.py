@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from watcher.demo import DemoCluster
 from watcher.model.kube import KubeObject
-from watcher.model.observations import EventType, Forbidden, Input, Listing, Seen, Synced
-from watcher.source.kinds import object_of
+from watcher.model.observations import EventType, Forbidden, Input, Listing, Seen, Synced, object_of
 from watcher.source.streams import StreamSettings
 
 

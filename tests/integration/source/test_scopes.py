@@ -13,9 +13,8 @@ from tests.integration.source.harness import SHORT, Memory, SystemClock, names, 
 from watcher.demo import DemoCluster
 from watcher.demo.faults import DropWatches, Fail, ForgetHistory, MalformedItem
 from watcher.model.kube import Event, Namespace, Node, PersistentVolumeClaim
-from watcher.model.observations import Forbidden, Input, Scope, Seen, Synced
+from watcher.model.observations import Forbidden, Input, Scope, Seen, Synced, object_of
 from watcher.source.client import KubeClient
-from watcher.source.kinds import object_of
 from watcher.source.kube import ListWatch
 
 Watching = Callable[..., ListWatch]

@@ -22,9 +22,10 @@ from watcher.model.observations import (
     StatsSampled,
     StreamHealth,
     Synced,
+    object_of,
 )
 from watcher.rules.testfile import RuleTest, parse_tests
-from watcher.rules.testinputs import inputs, object_of
+from watcher.rules.testinputs import inputs
 from watcher.rules.testpod import START
 
 GI = 2**30

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.model.observations import EventType, Scope
+from watcher.model.observations import EventType, Scope, object_of, seen_as
 from watcher.source.decode import (
     DECODERS,
     Bookmark,
@@ -22,7 +22,7 @@ from watcher.source.decode import (
     decode_status,
 )
 from watcher.source.errors import Status, Undecodable
-from watcher.source.kinds import KINDS, newest_time, object_of
+from watcher.source.kinds import newest_time
 from watcher.source.narrow import LAST_APPLIED
 
 decode_page = DECODERS["Pod"].page
@@ -252,7 +252,7 @@ def test_each_kind_is_read_from_lists_and_watches_and_becomes_its_input(kind: st
     assert type(change.object).__name__ == kind
     assert change.object.metadata.annotations == {}
     assert [skipped.reason for skipped in listed.skipped] == ["bad_object"]
-    seen = KINDS[kind].seen(datetime(2026, 11, 20, tzinfo=UTC), EventType.ADDED, Scope(kind=kind), change.object)
+    seen = seen_as(datetime(2026, 11, 20, tzinfo=UTC), EventType.ADDED, Scope(kind=kind), change.object)
     assert object_of(seen) is change.object
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from watcher.model.observations import Input, Listing, Scope, Seen, Synced
-from watcher.source.kinds import object_of
+from watcher.model.observations import Input, Listing, Scope, Seen, Synced, object_of
 from watcher.source.reading import read
 from watcher.source.readstate import ReadReport, RecordingError
 
