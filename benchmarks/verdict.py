@@ -50,7 +50,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     @property
     def good(self) -> bool:
         wrong = (self.lost, self.unexplained, self.told_again, self.out_of_order, self.owed)
-        return not any(wrong) and self.most_repeats <= 1 and self.repeated <= self.kills and self.messages > 0
+        in_flight = self.kills * self.receivers
+        return not any(wrong) and self.most_repeats <= 1 and self.repeated <= in_flight and self.messages > 0
 
     def __str__(self) -> str:
         return (
