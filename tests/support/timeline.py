@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,18 @@ from watcher.model.hints import Mistake
 from watcher.model.kube import KubeObject
 from watcher.model.kubelet import Summary
 from watcher.model.message import AlertView, Notification
-from watcher.model.observations import Ended, EventType, Input, Listing, Scope, Started, StatsSampled, Synced, seen_as
+from watcher.model.observations import (
+    ConfigLoaded,
+    Ended,
+    EventType,
+    Input,
+    Listing,
+    Scope,
+    Started,
+    StatsSampled,
+    Synced,
+    seen_as,
+)
 from watcher.model.silence import Answer
 from watcher.pipeline import Core
 from watcher.replay.player import Player
@@ -127,12 +138,30 @@ class Timeline:
         self._play(list(inputs), inputs[-1].at)
         return self
 
-    def restarts(self, *scopes: Scope, known: bool = True) -> Timeline:
+    def restarts(self, *scopes: Scope, known: bool = True, excluded: Sequence[str] = ()) -> Timeline:
         """Watcher is killed and begins again now, with what it had stored."""
         view, since = done(self.store.load())
         self.player = Player(msgspec.structs.replace(self.core, delivered_at_once=self.delivers))
         self.player.view = view
-        return self.takes(Started(at=time(self._at), since=since if known else None, scopes=scopes or (PODS,)))
+        return self.takes(
+            Started(
+                at=time(self._at), since=since if known else None, scopes=scopes or (PODS,), excluded=tuple(excluded)
+            )
+        )
+
+    def reloads(
+        self,
+        *,
+        scopes: Sequence[Scope] = (PODS,),
+        excluded: Sequence[str] = (),
+        again: Sequence[Scope] = (),
+        **fields: Any,
+    ) -> Timeline:
+        """The configuration is another one from now on; what was due before runs by the old one."""
+        self._play([], time(self._at))
+        self.core = self.player.core = core(delivered_at_once=self.delivers, **fields)
+        loaded = ConfigLoaded(at=time(self._at), scopes=tuple(scopes), excluded=tuple(excluded), again=tuple(again))
+        return self.takes(loaded)
 
     def until(self, seconds: float) -> list[Heard]:
         """Let time pass, and give all that was heard so far."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from watcher.model.identity import AlertKey
 from watcher.model.rule import CompiledRule
-from watcher.model.signals import ClaimSignal, ContainerSignal, NodeSignal, Signal, StreamStale
+from watcher.model.signals import ClaimSignal, ConfigRefused, ContainerSignal, NodeSignal, Signal, StreamStale
 
 
 def alert_key(rule: CompiledRule, signal: Signal) -> AlertKey:
     """Rule name and subject at workload level, the pod only under `per: pod`; claims and nodes are per object."""
     match signal:
-        case StreamStale():
+        case StreamStale() | ConfigRefused():
             return AlertKey(alertname=rule.alert, cluster=signal.cluster)
         case NodeSignal():
             return AlertKey(alertname=rule.alert, cluster=signal.cluster, node=signal.node)

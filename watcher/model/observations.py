@@ -52,6 +52,28 @@ class Started(Observed, frozen=True, kw_only=True, tag="started"):
 
     since: datetime | None = None
     scopes: tuple[Scope, ...] = ()
+    excluded: tuple[str, ...] = ()
+    """Namespaces of which nothing is told."""
+
+
+class ConfigLoaded(Observed, frozen=True, kw_only=True, tag="config"):
+    """The configuration was changed while it runs; the core that takes this is already the new one's.
+
+    `scopes` and `excluded` are those of `Started`; what is new among `scopes`, or `again`, is listed after this.
+    """
+
+    scopes: tuple[Scope, ...] = ()
+    excluded: tuple[str, ...] = ()
+    again: tuple[Scope, ...] = ()
+    """Streams that were begun anew."""
+
+
+class ConfigRejected(Observed, frozen=True, kw_only=True, tag="rejected"):
+    """The configuration was changed, and cannot be used as it is now."""
+
+    errors: int
+    reason: str
+    """The first error, with its place."""
 
 
 class Listing(Observed, frozen=True, kw_only=True, tag="listing"):
@@ -202,6 +224,8 @@ Input = (
     | SendTestAsked
     | ResendAsked
     | AlertsPosted
+    | ConfigLoaded
+    | ConfigRejected
     | SilenceAsked
     | SilenceExpireAsked
     | Ended

@@ -310,6 +310,19 @@ class DeliveryFailing(Signal, frozen=True, kw_only=True, tag="DeliveryFailing"):
         return Subject(uid=self.uid)
 
 
+class ConfigRefused(Signal, frozen=True, kw_only=True, tag="ConfigRefused"):
+    """The configuration was changed, and the change cannot be used: the one before it stays in force."""
+
+    errors: int = 0
+    """How many errors it has."""
+    reason: str = ""
+    """The first of them, with its file, line and column."""
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(uid=self.uid)
+
+
 class Posted(Signal, frozen=True, kw_only=True, tag="Posted"):
     """What stands behind an alert that others posted: no rule looks at it."""
 
@@ -361,6 +374,7 @@ AnySignal = (
     | NodePressure
     | StreamStale
     | DeliveryFailing
+    | ConfigRefused
     | Posted
 )
 SIGNALS: dict[str, type[Signal]] = {cls.__name__: cls for cls in get_args(AnySignal) if cls is not Posted}

@@ -463,6 +463,10 @@ class Meta(Row, frozen=True, kw_only=True):
     """Ids of rules about volumes, and when each was first held against a sample (samples have no list)."""
     ready: bool = True
     """Every stream was listed in this process, or is not waited for."""
+    excluded: tuple[str, ...] = ()
+    """Namespaces of which nothing was told under the last configuration."""
+    admitted: tuple[str, ...] = ()
+    """Those of them that are told of now, until they are listed: what is broken there is their baseline."""
     down_since: datetime | None = None
     """The last commit before this process; None in the first life of a store."""
 

@@ -8,6 +8,7 @@ from watcher.model.signals import (
     ClaimLost,
     ClaimPending,
     ClaimUnmounted,
+    ConfigRefused,
     ContainerNotStarting,
     ContainerTerminated,
     CrashLooping,
@@ -37,7 +38,7 @@ from watcher.notify.render_pod import PodFailedWords
 from watcher.notify.render_posted import PostedWords
 from watcher.notify.render_start import NotStartingWords
 from watcher.notify.render_volume import VolumeWords
-from watcher.notify.render_watcher import ChannelWords, StreamWords
+from watcher.notify.render_watcher import ChannelWords, ConfigWords, StreamWords
 
 _OTHER: Final[Words[Any]] = Words()
 _WORDS: Final[dict[type[Signal], Words[Any]]] = {
@@ -59,6 +60,7 @@ _WORDS: Final[dict[type[Signal], Words[Any]]] = {
     StreamStale: StreamWords(),
     Posted: PostedWords(),
     DeliveryFailing: ChannelWords(),
+    ConfigRefused: ConfigWords(),
 }
 
 

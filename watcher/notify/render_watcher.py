@@ -1,4 +1,4 @@
-"""Watcher's own troubles: a stream of which it hears nothing, a channel that takes nothing."""
+"""Watcher's own troubles: a stream of which it hears nothing, a channel that takes nothing, a wrong configuration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from watcher.lib.durations import in_words
 from watcher.model.message import Text
-from watcher.model.signals import DeliveryFailing, StreamStale
+from watcher.model.signals import ConfigRefused, DeliveryFailing, StreamStale
 from watcher.notify.render_case import Case, Words, lasting
 from watcher.notify.render_text import Part, argument, clock, code, listed, name, paragraph, said
 
@@ -104,6 +104,36 @@ class ChannelWords(Words[DeliveryFailing]):
 
     def was(self, case: Case, signal: DeliveryFailing) -> str:
         return f"It got nothing for {in_words(case.lasted)}" if case.lasted else ""
+
+
+class ConfigWords(Words[ConfigRefused]):
+    """Who changed the file may not look whether it was taken."""
+
+    kind = "refused its new configuration"
+    effect = "goes on with its old configuration"
+    over = "uses its configuration as it is"
+
+    def called(self, case: Case, signal: ConfigRefused) -> str:
+        return "Watcher"
+
+    def what(self, case: Case, signal: ConfigRefused) -> list[str]:
+        return []
+
+    def title(self, case: Case, signal: ConfigRefused) -> str:
+        return "Watcher refused its new configuration"
+
+    def sentence(self, case: Case, signal: ConfigRefused) -> list[Part]:
+        many = f"{signal.errors:,} errors" if signal.errors != 1 else "an error"
+        return [f"The configuration was changed and has {many}. The one before it stays in force{lasting(case)}."]
+
+    def evidence(self, case: Case, signal: ConfigRefused) -> list[Text]:
+        return [paragraph([f"It says: {said(signal.reason)}"])] if signal.reason else []
+
+    def next_step(self, case: Case, signal: ConfigRefused) -> list[Part]:
+        return [code("watcher check"), " in Watcher's pod shows every error"]
+
+    def was(self, case: Case, signal: ConfigRefused) -> str:
+        return f"It used the configuration before it for {in_words(case.lasted)}" if case.lasted else ""
 
 
 def _streams(case: Case, signal: StreamStale) -> list[StreamStale]:

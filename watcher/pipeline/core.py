@@ -140,6 +140,10 @@ class Step(msgspec.Struct):
             self.draft.scopes.put(one.scope, state)
         return state
 
+    def is_first_sight(self, scope: ScopeState, namespace: str) -> bool:
+        """Whether a list of the scope, as it was before it, is the first that tells of a namespace."""
+        return not scope.known or namespace in self.draft.meta.admitted
+
     def channel(self, key: tuple[str, str]) -> Channel:
         return self.draft.channels.get(key) or Channel(receiver=key[0], integration=key[1])
 

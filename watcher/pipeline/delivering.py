@@ -60,7 +60,8 @@ def _refer(step: Step, row: OutboxRow, reference: str) -> None:
 def _arrived(step: Step, row: OutboxRow) -> None:
     """What the message told has been heard, also where a later one has told it again since."""
     named = {alert.fingerprint for alert in row.notification.alerts if alert.status == "firing"}
-    for told in step.draft.told.by("group", row.group):
+    rows = [*step.draft.told.by("group", row.group), *step.draft.told.by("message", row.id)]
+    for told in {one.key: one for one in rows}.values():
         alert = step.draft.alerts.get(told.key.alert)
         mine = (told.key.receiver, told.key.integration) == (row.receiver, row.integration)
         if mine and alert is not None and alert.fingerprint in named:
@@ -100,9 +101,10 @@ def _dead(step: Step, row: OutboxRow, reason: str) -> None:
         _summary_again(step, row, [told.key.alert for told in untold])
     if row.integration in integrations(step, row.receiver):
         _owe(step, row)
-    group = step.draft.groups.get(row.group)
-    if group is not None:
-        make_due(step, group)
+    for name in dict.fromkeys((row.group, *(told.group for told in untold))):
+        group = step.draft.groups.get(name)
+        if group is not None:
+            make_due(step, group)
 
 
 def _let_go_on(step: Step, row: OutboxRow) -> None:

@@ -175,7 +175,8 @@ def _is_ahead(step: Step, group: Group, integration: str, alert: Alert) -> bool:
     """Whether a message of another conversation (a summary) that tells of it is still on its way: what becomes of the
     alert is told after that (`delivering` sees to it)."""
     row = step.draft.told.get(ToldKey(receiver=group.receiver, integration=integration, alert=alert.key))
-    return row is not None and row.group != group.id and step.draft.outbox.get(row.message) is not None
+    message = step.draft.outbox.get(row.message) if row is not None else None
+    return message is not None and message.group != group.id
 
 
 def _last_sent(group: Group, integration: str) -> datetime | None:

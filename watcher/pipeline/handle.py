@@ -19,6 +19,8 @@ from watcher.model.observations import (
     AlertsPosted,
     ClaimSeen,
     ClockJumped,
+    ConfigLoaded,
+    ConfigRejected,
     DeliveryDone,
     Ended,
     EventSeen,
@@ -41,6 +43,7 @@ from watcher.model.observations import (
 from watcher.model.table import Rank, Timer
 from watcher.pipeline import (
     channels,
+    configuring,
     delivering,
     flushing,
     judging,
@@ -158,13 +161,17 @@ def _take_other(step: Step, one: Input) -> None:
         case Synced():
             scopes.synced(step, one)
         case Started():
-            scopes.started(step, one)
+            configuring.started(step, one)
         case Forbidden():
             scopes.forbidden(step, one)
         case StreamHealth():
             scopes.health(step, one)
         case ClockJumped():
             jumping.jumped(step, one)
+        case ConfigLoaded():
+            configuring.loaded(step, one)
+        case ConfigRejected():
+            configuring.rejected(step, one)
         case _:
             _take_word(step, one)
 

@@ -80,7 +80,7 @@ def claim_seen(step: Step, one: ClaimSeen) -> None:
         scope=one.scope,
         generation=scope.generation,
         since=_phase_since(one.claim, before, step.at),
-        baseline=(before is not None and before.baseline) or (is_listed and not scope.known),
+        baseline=(before is not None and before.baseline) or (is_listed and step.is_first_sight(scope, meta.namespace)),
     )
     draft.claims.put(state.key, state)
     if not is_listed and _is_told(step):
@@ -134,8 +134,17 @@ def _judge_claim(step: Step, state: ClaimState, baseline: Baseline = NO_BASELINE
         # It may stay for long while a pod uses it (kubernetes.io/pvc-protection), and fill up: that is told still.
         _close(step, uid, CLAIM_KINDS)
         return
-    before = (member.signal for member in draft.members.by("uid", uid))
-    found = claims.signals(
+    found = true_of_claim(step, state)
+    judged = Judged(uid, Workload(namespace, "PersistentVolumeClaim", name), kinds=_decided(step, state))
+    judging.judge(step, judged, Findings(states=found), baseline)
+    sight.pod_changed(step, judged.uid)
+
+
+def true_of_claim(step: Step, state: ClaimState) -> tuple[claims.ClaimTrouble, ...]:
+    """What is true of a claim now."""
+    namespace, name = state.key
+    before = (member.signal for member in step.draft.members.by("uid", claim_uid(namespace, name)))
+    return claims.signals(
         state,
         users(step, namespace, name),
         _events_about(step, state.claim),
@@ -143,9 +152,6 @@ def _judge_claim(step: Step, state: ClaimState, baseline: Baseline = NO_BASELINE
         step.core.cluster,
         step.at,
     )
-    judged = Judged(uid, Workload(namespace, "PersistentVolumeClaim", name), kinds=_decided(step, state))
-    judging.judge(step, judged, Findings(states=found), baseline)
-    sight.pod_changed(step, judged.uid)
 
 
 def _decided(step: Step, state: ClaimState) -> tuple[type[ClaimSignal], ...]:

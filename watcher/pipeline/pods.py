@@ -17,7 +17,7 @@ from watcher.detect.signals import Findings, late_ooms, observe, present
 from watcher.model.identity import Workload
 from watcher.model.kube import ContainerStatus, Pod
 from watcher.model.observations import EventType, PodSeen, Scope
-from watcher.model.signals import PodFailed, WorkloadDown
+from watcher.model.signals import AnySignal, PodFailed, WorkloadDown
 from watcher.model.state import ContainerHistory, PodState, ScopeState
 from watcher.pipeline import hinting, judging, objects, sight, workloads
 from watcher.pipeline.core import Step
@@ -43,7 +43,8 @@ def listed(step: Step, scope: ScopeState, *, complete: bool) -> None:
             _close_unknown(step, scope.scope)
     for state in of_scope:
         if state.generation == scope.generation and state.pod is not None:
-            judge(step, state, first_sight=not scope.known, baseline=judging.Baseline(everything=not scope.known))
+            new = step.is_first_sight(scope, state.namespace)
+            judge(step, state, first_sight=new, baseline=judging.Baseline(everything=new))
     for member in sorted(step.draft.members.all(), key=lambda member: member.key):
         if isinstance(member.signal, WorkloadDown):
             workloads.judge(step, member.workload)
@@ -79,7 +80,7 @@ def pod_seen(step: Step, one: PodSeen) -> None:
             gone(step, other.uid)
     scope = step.seen_in(one)
     before = draft.pods.get(uid)
-    first_sight = one.event is EventType.LISTED and not scope.known
+    first_sight = one.event is EventType.LISTED and step.is_first_sight(scope, meta.namespace)
     state = _state(step, pod, before, one.scope, scope.generation)
     state = _failed(step, pod, before, state, news=not first_sight, listed=one.event is EventType.LISTED)
     if state.pod is not None and before is not None and before.pod == state.pod and before.due is not None:
@@ -183,6 +184,15 @@ def judge(
     _keep(step, state, findings.states != () or state.phase not in ("Running", "Succeeded"), findings.due)
 
 
+def true_of(step: Step, state: PodState) -> tuple[AnySignal, ...]:
+    """What is true of a pod now, without judging it: for those who ask."""
+    if state.pod is None or state.leaving:
+        return ()
+    states, _ = present(state.pod, _about(step, state, state.pod), _histories(step, state), step.at)
+    failed = _failure(step, state)
+    return states if failed is None else (*states, failed)
+
+
 def _remember(step: Step, state: PodState, findings: Findings, histories: Mapping[str, ContainerHistory]) -> None:
     for container, history in findings.histories.items():
         if history is None:
@@ -215,16 +225,23 @@ def _judged(state: PodState) -> Judged:
 
 
 def _judge_failure(step: Step, state: PodState, baseline: judging.Baseline = judging.NO_BASELINE) -> None:
-    if state.failed_at is None or state.pod is None or step.at >= state.failed_at + failures.FORGOTTEN_AFTER:
+    signal = _failure(step, state)
+    if signal is None or state.failed_at is None or state.pod is None:
         return
-    about = _about(step, state, state.pod)
-    runs = step.siblings(state.workload) if failures.is_of_job(state) else ()
-    signal = failures.failure(state.pod, state, about, failures.Left(step.tally(state.workload).ready, runs), step.at)
-    oom = failures.eviction_for_memory(state.pod, about, state.failed_at)
+    oom = failures.eviction_for_memory(state.pod, _about(step, state, state.pod), state.failed_at)
     happened = (signal,) if oom is None else (signal, oom)
     judging.judge(step, _judged(state), Findings(occurrences=happened), baseline)
     if signal.ready_pods >= signal.ready_pods_before:
         _made_good(step, state.uid)
+
+
+def _failure(step: Step, state: PodState) -> PodFailed | None:
+    """Its failure as it stands now; None: it has not failed, or nobody is interested any more."""
+    if state.failed_at is None or state.pod is None or step.at >= state.failed_at + failures.FORGOTTEN_AFTER:
+        return None
+    runs = step.siblings(state.workload) if failures.is_of_job(state) else ()
+    left = failures.Left(step.tally(state.workload).ready, runs)
+    return failures.failure(state.pod, state, _about(step, state, state.pod), left, step.at)
 
 
 def _made_good(step: Step, uid: str) -> None:

@@ -256,7 +256,7 @@ def _route(step: Step, alert: Alert, news: bool, *, again: bool) -> None:
     `again`: it is seen again, and may be repeated again.
     """
     if alert.ends_at is None and (news or not alert.groups):
-        alert = _join(step, alert, news)
+        alert = join(step, alert, news=news)
     if alert.ends_at is not None and not alert.groups:
         forget(step, alert.key)
         return
@@ -287,21 +287,7 @@ def summary_id(receiver: str) -> str:
     return f"baseline/{receiver}"
 
 
-def leave_lost_groups(step: Step) -> None:
-    """Groups whose receiver the configuration no longer has tell nobody: their alerts look for a route anew."""
-    lost = [group for group in step.draft.groups.all() if group.receiver not in step.core.receivers]
-    for group in sorted(lost, key=lambda group: group.id):
-        step.draft.groups.drop(group.id)
-        for key in group.alerts:
-            alert = step.draft.alerts.get(key)
-            if alert is not None:
-                groups = tuple(name for name in alert.groups if name != group.id)
-                step.touch(msgspec.structs.replace(alert, groups=groups))
-        for row in step.draft.told.by("group", group.id):
-            step.draft.told.drop(row.key)
-
-
-def _join(step: Step, alert: Alert, news: bool) -> Alert:
+def join(step: Step, alert: Alert, *, news: bool) -> Alert:
     """Put it into its groups; what fires anew is still in those that have not told of its end."""
     names = list(alert.groups)
     for route, receiver in targets(step.core, alert):

@@ -17,6 +17,7 @@ from watcher.model.observations import Scope
 from watcher.model.signals import (
     AnySignal,
     ClaimSignal,
+    ConfigRefused,
     DeliveryFailing,
     NodeSignal,
     StreamStale,
@@ -101,11 +102,20 @@ def _kubelet_silent(step: Step, member: Member) -> list[datetime]:
 
 def kind_of(signal: AnySignal) -> str:
     """Which kind of objects shows what a signal is about; empty: none, it is about ourselves."""
-    if isinstance(signal, DeliveryFailing):
+    if isinstance(signal, DeliveryFailing | ConfigRefused):
         return ""
     if isinstance(signal, NodeSignal):
         return "Node"
     return "PersistentVolumeClaim" if isinstance(signal, ClaimSignal) else "Pod"
+
+
+def shows(scope: Scope, member: Member) -> bool:
+    """Whether a scope shows the subject of a member. Of volumes the kubelets tell: only the namespace counts."""
+    signal = member.signal
+    if isinstance(signal, StreamStale):
+        return scope == Scope(kind=signal.kind, namespace=signal.namespace)
+    fits = isinstance(signal, VolumeUsage) or scope.kind == kind_of(signal)
+    return fits and (scope.namespace in ("", signal.namespace) or not signal.namespace)
 
 
 def _scopes(step: Step, signal: AnySignal) -> list[ScopeState]:

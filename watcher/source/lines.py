@@ -2,10 +2,10 @@
 
 The shape is design.md's: `{"at","kind":"Pod","event":"LISTED|ADDED|MODIFIED|DELETED|LISTING|SYNCED|FORBIDDEN",
 "scope"?,"object"?}` for each kind that is watched, `StatsSummary/SAMPLED` with `"node"`, `Stream/STALE|ALIVE` with
-`"scope"`, `Evidence/FETCHED`, `Downtime/STARTED|JUMPED`, `Delivery/DONE`, `Message/TEST|RESEND`,
-`Silence/ASKED|EXPIRE`, `Alert/POSTED`, and `{"at","event":"ENDED"}`. A scope is written only where it is one namespace.
-Objects are decoded straight into narrow records: 130,000 lines/s. The records of lines are in `lineshapes`; files, and
-what other tools write, in `recording`, `reading` and `documents`.
+`"scope"`, `Evidence/FETCHED`, `Downtime/STARTED|JUMPED`, `Config/LOADED|REFUSED`, `Delivery/DONE`,
+`Message/TEST|RESEND`, `Silence/ASKED|EXPIRE`, `Alert/POSTED`, and `{"at","event":"ENDED"}`. A scope is written only
+where it is one namespace. Objects are decoded straight into narrow records: 130,000 lines/s. Records of lines are in
+`lineshapes`; files, and what other tools write, in `recording`, `reading` and `documents`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from watcher.model.kubelet import Summary
 from watcher.model.observations import (
     AlertsPosted,
     ClockJumped,
+    ConfigLoaded,
+    ConfigRejected,
     DeliveryDone,
     Ended,
     EventType,
@@ -43,6 +45,8 @@ from watcher.source.decode import BROKEN
 from watcher.source.kinds import KINDS
 from watcher.source.lineshapes import (
     FORMAT,
+    ConfigBody,
+    ConfigLine,
     DeliveryBody,
     DeliveryLine,
     DowntimeBody,
@@ -125,17 +129,30 @@ def _written(observation: Input) -> Written:
 
 
 def _own_line(observation: Input) -> Written:
-    """What Watcher says of itself, and what people ask of it."""
+    """What Watcher says of itself."""
     at = observation.at
     match observation:
-        case Started(since=since, scopes=scopes):
-            return Written(at=at, kind="Downtime", event="STARTED", object=DowntimeBody(since=since, scopes=scopes))
+        case Started(since=since, scopes=scopes, excluded=excluded):
+            begun = DowntimeBody(since=since, scopes=scopes, excluded=excluded)
+            return Written(at=at, kind="Downtime", event="STARTED", object=begun)
         case ClockJumped(since=since):
             return Written(at=at, kind="Downtime", event="JUMPED", object=JumpBody(since=since))
         case StreamHealth(scope=scope, stale_since=since, reason=reason):
             event = "ALIVE" if since is None else "STALE"
             health = HealthBody(since=since, reason=reason)
             return Written(at=at, kind="Stream", event=event, scope=scope, object=health)
+        case ConfigLoaded(scopes=scopes, excluded=excluded):
+            config = ConfigBody(scopes=scopes, excluded=excluded, again=observation.again)
+            return Written(at=at, kind="Config", event="LOADED", object=config)
+        case ConfigRejected(errors=errors, reason=reason):
+            return Written(at=at, kind="Config", event="REFUSED", object=ConfigBody(errors=errors, reason=reason))
+    return _asked_line(observation)
+
+
+def _asked_line(observation: Input) -> Written:
+    """What people and other programs ask for."""
+    at = observation.at
+    match observation:
         case SendTestAsked(receiver=receiver, id=id):
             return Written(at=at, kind="Message", event="TEST", object=MessageBody(receiver=receiver, id=id))
         case ResendAsked():
@@ -186,6 +203,8 @@ def observation_of(line: OtherLine) -> Input | None:
             return DeliveryDone(at=at, message_id=done.message_id, outcome=done.outcome)
         case DowntimeLine():
             return _downtime(line)
+        case ConfigLine():
+            return _config(line)
         case MessageLine() | SilenceLine() | PostedLine():
             return _asked(line)
         case StreamLine(at=at, event="ALIVE", scope=scope, object=health) if scope.kind in KINDS:
@@ -201,12 +220,26 @@ def _downtime(line: DowntimeLine) -> Input | None:
     since = line.object.since
     if line.event == "STARTED":
         # Of a kind that is not read here no list will come, so nothing may wait for one.
-        scopes = tuple(scope for scope in line.object.scopes if scope.kind in KINDS)
-        return Started(at=line.at, since=since, scopes=scopes)
+        return Started(at=line.at, since=since, scopes=_readable(line.object.scopes), excluded=line.object.excluded)
     if line.event == "JUMPED":
         if since is None:
             raise LineError("JUMPED without `since`")
         return ClockJumped(at=line.at, since=since)
+    return None
+
+
+def _readable(scopes: tuple[Scope, ...]) -> tuple[Scope, ...]:
+    return tuple(scope for scope in scopes if scope.kind in KINDS)
+
+
+def _config(line: ConfigLine) -> Input | None:
+    """A replay has one configuration from its beginning: of a change only what was watched is known here."""
+    one = line.object
+    if line.event == "LOADED":
+        scopes, again = _readable(one.scopes), _readable(one.again)
+        return ConfigLoaded(at=line.at, scopes=scopes, excluded=one.excluded, again=again)
+    if line.event == "REFUSED":
+        return ConfigRejected(at=line.at, errors=one.errors, reason=one.reason)
     return None
 
 

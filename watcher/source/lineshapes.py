@@ -40,6 +40,17 @@ class ScopeLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class DowntimeBody(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     since: Time | None = None
     scopes: tuple[Scope, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+
+class ConfigBody(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """LOADED has `scopes`, `excluded` and `again`; REFUSED has the others."""
+
+    scopes: tuple[Scope, ...] = ()
+    excluded: tuple[str, ...] = ()
+    again: tuple[Scope, ...] = ()
+    errors: int = 0
+    reason: str = ""
 
 
 class JumpBody(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -86,6 +97,7 @@ Object = (
     | Summary
     | Evidence
     | DowntimeBody
+    | ConfigBody
     | JumpBody
     | HealthBody
     | DeliveryBody
@@ -172,6 +184,12 @@ class DowntimeLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", 
     object: DowntimeBody = DowntimeBody()
 
 
+class ConfigLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="Config", gc=False):
+    at: Time
+    event: str
+    object: ConfigBody
+
+
 class DeliveryLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="Delivery", gc=False):
     at: Time
     object: DeliveryBody
@@ -210,11 +228,13 @@ class Probe(msgspec.Struct, frozen=True, gc=False):
 
 
 ObjectLine = PodLine | ClaimLine | NodeLine | NamespaceLine | EventLine
-OtherLine = StreamLine | EvidenceLine | DowntimeLine | DeliveryLine | MessageLine | SilenceLine | PostedLine
+OtherLine = (
+    StreamLine | EvidenceLine | DowntimeLine | ConfigLine | DeliveryLine | MessageLine | SilenceLine | PostedLine
+)
 Line = ObjectLine | StatsLine | OtherLine
 
 OBJECT_LINES = (PodLine, ClaimLine, NodeLine, NamespaceLine, EventLine)
 
-_OWN = {"StatsSummary", "Stream", "Evidence", "Downtime", "Delivery", "Message", "Silence", "Alert"}
+_OWN = {"StatsSummary", "Stream", "Evidence", "Downtime", "Config", "Delivery", "Message", "Silence", "Alert"}
 READABLE = frozenset(KINDS.keys() | _OWN)
 """Kinds that this version reads; others are skipped and counted."""

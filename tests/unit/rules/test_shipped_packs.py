@@ -34,7 +34,7 @@ def test_a_pack_has_neither_errors_nor_warnings(pack: Path) -> None:
     assert all(rule.severity for rule in rules)
 
 
-BY_STORIES = {"WatcherCannotDeliver"}
+BY_STORIES = {"WatcherCannotDeliver", "WatcherConfigRefused"}
 """What rule tests cannot observe: a receiver's answers (tests/acceptance/test_channels.py)."""
 
 

@@ -45,6 +45,8 @@ from watcher.model.observations import (
     AlertsPosted,
     ClaimSeen,
     ClockJumped,
+    ConfigLoaded,
+    ConfigRejected,
     DeliveryDone,
     Ended,
     EventSeen,
@@ -141,7 +143,7 @@ SUMMARY = Summary(
     ],
 )
 OF_ALL_KINDS: list[Input] = [
-    Started(at=at(0), scopes=tuple(Scope(kind=kind) for kind in KINDS)),
+    Started(at=at(0), scopes=tuple(Scope(kind=kind) for kind in KINDS), excluded=("kube-system",)),
     *(Listing(at=at(1), scope=Scope(kind=kind)) for kind in KINDS),
     *others(2, EventType.LISTED),
     *(Synced(at=at(3), scope=Scope(kind=kind)) for kind in KINDS),
@@ -155,6 +157,8 @@ OF_ALL_KINDS: list[Input] = [
     StreamHealth(at=at(9), scope=Scope(kind="Node"), stale_since=at(1), reason="nothing was heard of it"),
     StreamHealth(at=at(9), scope=Scope(kind="Event", namespace="shop")),
     ClockJumped(at=at(100), since=at(9)),
+    ConfigLoaded(at=at(101), scopes=(Scope(kind="Pod"),), excluded=("kube-system",), again=(Scope(kind="Pod"),)),
+    ConfigRejected(at=at(102), errors=2, reason="config.yaml:1:1: unknown key"),
 ]
 
 NOTIFICATION = Notification(
