@@ -46,14 +46,19 @@ def inside(core: Core, view: View | None = None, clock: Clock | None = None) -> 
         resolve_timeout=lambda: timedelta(minutes=5),
         new_id=str,
         began=BEGIN,
+        reload=_nothing,
     )
 
 
+async def _nothing() -> str:
+    return ""
+
+
 @contextlib.asynccontextmanager
-async def asked(found: Inside) -> AsyncIterator[str]:
+async def asked(found: Inside, http: HttpConfig = HttpConfig()) -> AsyncIterator[str]:  # noqa: B008
     """Gives the URL."""
     port = free_port()
-    app = make_app(Ready(), found, Access(HttpConfig()))
+    app = make_app(Ready(), found, Access(http))
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
     serving = asyncio.create_task(server.serve())
     while not server.started:

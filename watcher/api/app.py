@@ -9,12 +9,25 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import msgspec
-from fastapi import FastAPI
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi import Depends, FastAPI
+from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
+from starlette.middleware.cors import CORSMiddleware
 
-from watcher.api import answers, deliveries, receivers, silences, v2
+from watcher.api import (
+    answers,
+    deliveries,
+    described,
+    explain,
+    history,
+    queries,
+    receivers,
+    reload,
+    signals,
+    silences,
+    v2,
+)
 from watcher.api.access import Access
 from watcher.api.inside import Inside
 
@@ -27,6 +40,14 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
     waiting: tuple[str, ...] = ()
     detail: tuple[str, ...] = ()
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    ready: bool
+    waiting: tuple[str, ...]
+    """Why not."""
+    detail: tuple[str, ...]
+    """What is degraded all the same."""
 
 
 class Status(Protocol):
@@ -48,9 +69,18 @@ class _Collector:
 def make_app(status: Status, inside: Inside, access: Access) -> FastAPI:
     app = FastAPI(title="Watcher", docs_url=None, redoc_url=None, openapi_url=None)
     answers.install(app)
+    if access.pages:
+        methods, headers = ("GET", "POST", "DELETE"), ("Authorization", "Content-Type")
+        app.add_middleware(
+            CORSMiddleware, allow_origins=sorted(access.pages), allow_methods=methods, allow_headers=headers
+        )
     _add_health(app, status)
-    for routes in (deliveries.routes, receivers.routes, silences.routes):
-        app.include_router(routes(inside, access), prefix=PREFIX)
+    rooms = (signals, history, explain, deliveries, receivers, silences)
+    routers = [room.routes(inside, access) for room in rooms]
+    for router in routers:
+        app.include_router(router, prefix=PREFIX, dependencies=[Depends(queries.once)])
+    described.install(app, f"{PREFIX}/openapi.json", routers)
+    app.include_router(reload.routes(inside.reload, access))
     app.mount(v2.PREFIX, v2.V2(inside, access))
     return app
 
@@ -59,16 +89,19 @@ def _add_health(app: FastAPI, status: Status) -> None:
     registry = CollectorRegistry()
     registry.register(_Collector(status.metrics))
 
-    @app.get("/-/healthy")
+    @app.get("/-/healthy", response_class=PlainTextResponse)
     async def healthy() -> Response:
+        """The loops are alive."""
         return PlainTextResponse("OK")
 
-    @app.get("/-/ready")
+    @app.get("/-/ready", responses=described.answered(Ready) | described.answered(Ready, status=503, words="Not yet"))
     async def ready() -> Response:
+        """Whether everything has been listed and the store answers."""
         state = status.readiness()
-        body = {"ready": not state.waiting, "waiting": state.waiting, "detail": state.detail}
-        return JSONResponse(body, status_code=503 if state.waiting else 200)
+        body = Ready(ready=not state.waiting, waiting=state.waiting, detail=state.detail)
+        return answers.as_json(body, 503 if state.waiting else 200)
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
+        """In Prometheus' text format."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

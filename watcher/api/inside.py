@@ -5,7 +5,7 @@ The service makes one in its composition root. Nothing in it can change state bu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -16,6 +16,15 @@ from watcher.model.config import Receiver
 from watcher.model.hints import Mistake
 from watcher.pipeline import Core
 from watcher.ports import Clock, Intake, Store
+
+
+class PostStats(msgspec.Struct):
+    """Alerts that others posted, since the process began."""
+
+    firing: int = 0
+    resolved: int = 0
+    invalid: int = 0
+    """Those of them that were not taken."""
 
 
 class Inside(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,3 +46,6 @@ class Inside(msgspec.Struct, frozen=True, kw_only=True):
     """A UUID."""
     began: datetime
     """When the process began to serve."""
+    reload: Callable[[], Awaitable[str]]
+    """Reads the configuration again; why it was refused, or nothing."""
+    posts: PostStats = msgspec.field(default_factory=PostStats)

@@ -1,8 +1,9 @@
-"""The composition root of `run`: settings -> adapters -> loops. The one module that knows every class.
+"""The service while it works: writer, dispatcher and sources on one store, and what they tell about themselves.
 
-Start: the store is opened and read, the outbox taken up again, and `Started` told to the core before any source
-speaks. Stop (SIGTERM, Ctrl-C): the sources first, then what they brought is judged, messages in flight are finished
-and recorded, the store is closed; all of it in less than ten seconds.
+It begins with what the store holds, and tells the core `Started` before any source speaks. It ends in order (`run`):
+the sources first, then what they brought is judged, messages in flight are finished and recorded; all of it in less
+than ten seconds. It may also be cancelled at any moment: who cannot write any more has nothing to finish. What lives
+longer than it (the HTTP server, the store, connections) is the process's (`process.py`).
 """
 
 from __future__ import annotations
@@ -10,52 +11,48 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import signal
-import socket
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
-import uvicorn
 from prometheus_client.core import Metric
 
 from watcher.api.access import Access
 from watcher.api.app import Readiness, make_app
-from watcher.api.inside import Inside
+from watcher.api.inside import Inside, PostStats
 from watcher.api.outcomes import Outcomes
 from watcher.app import access
 from watcher.app.metrics import Parts, service_metrics
 from watcher.app.watching import Watching, scopes
 from watcher.deliver.factory import make_sender
 from watcher.deliver.heartbeat import HeartbeatUrl
-from watcher.engine.clock import SteadyClock, SystemClock, new_id
+from watcher.engine.clock import SteadyClock, new_id
 from watcher.engine.dispatch import Dispatcher
 from watcher.engine.evidence import EvidenceLoop
 from watcher.engine.heartbeat import Heartbeat
 from watcher.engine.queue import IntakeQueue
 from watcher.engine.retention import Retention
+from watcher.engine.stats import LeaderStats, ReloadStats, StoreStats
 from watcher.engine.vitals import Writing, undelivered, words
-from watcher.engine.worker import LEASE, Name
+from watcher.engine.worker import Name
 from watcher.engine.writer import Writer
 from watcher.model.changes import Changes
-from watcher.model.config import Receiver
-from watcher.model.observations import Scope, Started
+from watcher.model.config import Integration, Receiver
+from watcher.model.observations import ConfigLoaded, ConfigRejected, Scope, Started
 from watcher.model.state import MessageState
 from watcher.notify.channels import traits
-from watcher.ports import Clock, Sender
+from watcher.pipeline import Core
+from watcher.ports import Clock, Sender, Store
 from watcher.settings.core import core_of
 from watcher.settings.original import original
 from watcher.settings.records import Settings
-from watcher.settings.shipped import directory
-from watcher.source.client import KubeClient, connect
+from watcher.source.client import KubeClient
 from watcher.source.evidence import KubeEvidence
 from watcher.source.recording import RecordingWriter
-from watcher.store.sql import SqlStore
 
 log = logging.getLogger("watcher.app")
 
@@ -66,25 +63,33 @@ STOP_WITHIN = 8.0
 """Seconds for what is in flight at the end; Kubernetes gives 30 s, and SIGKILL loses nothing either."""
 
 
-class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line says beyond the configuration."""
+class Outside(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process lends it."""
 
-    kubeconfig: str | None = None
-    watch: bool = True
-    clock: Clock = SystemClock()
-    stop: asyncio.Event | None = None
-    """Set to end the service, besides SIGTERM and SIGINT."""
+    clock: Clock
+    store: Store
+    session: aiohttp.ClientSession
+    executor: Executor
+    client: KubeClient | None
+    """None: no cluster is watched."""
+    began: float
+    """Monotonic seconds when the process began."""
 
 
 class Service:
-    """Everything that runs, and what it tells about itself."""
+    """Made by `begun`, which loads what is stored."""
 
-    def __init__(self, settings: Settings, options: RunOptions, store: SqlStore) -> None:
+    def __init__(self, settings: Settings, outside: Outside) -> None:
         self.settings = settings
-        self.options = options
-        self.clock = SteadyClock(options.clock)
-        self.store = store
+        self.clock = SteadyClock(outside.clock)
         self.queue = IntakeQueue()
+        self.outcomes = Outcomes()
+        self.posts = PostStats()
+        self.store_stats = StoreStats()
+        self.reloads = ReloadStats()
+        self.leader = LeaderStats()
+        """What the process counts, as the last one."""
+        self.reload: Callable[[], Awaitable[str]] = _cannot
         self.watching: Watching | None = None
         self.evidence: EvidenceLoop | None = None
         self.heartbeat: Heartbeat | None = None
@@ -92,45 +97,116 @@ class Service:
         self.dispatcher: Dispatcher
         self.writer: Writer
         self.writing: Writing
-        self.outcomes = Outcomes()
         self.dead_letters = {(one.name, name): 0 for one in settings.receivers for name, _ in one.integrations}
-        self._began = self.clock.monotonic()
+        self._outside = outside
+        self._senders: dict[Name, tuple[Integration, Sender]] = {}
         self._began_at = self.clock.now()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        """What brings something in, or looks after something: what ends first at a stop."""
+        self._group: asyncio.TaskGroup | None = None
 
-    async def load(self, senders: dict[Name, Sender]) -> None:
-        """Take up what an earlier process left, and tell the core that a new one begins."""
-        clock = self.clock
-        view, since = await self.store.load()
-        self.dispatcher = Dispatcher(senders, self.store, self.queue, clock, paced=paced(self.settings.receivers))
+    @classmethod
+    async def begun(cls, settings: Settings, outside: Outside) -> Service:
+        """Takes up what is stored. StoreError, ConnectError, OSError (a recording that cannot be written)."""
+        service = cls(settings, outside)
+        await service._load()
+        if outside.client is not None:
+            service.watching = Watching(outside.client, settings, service.queue, service.clock)
+            fetcher = KubeEvidence(outside.client, service.clock)
+            service.evidence = EvidenceLoop(fetcher, service.queue, service.clock)
+        service.heartbeat = service._heartbeat()
+        return service
+
+    async def _load(self) -> None:
+        clock, store = self.clock, self._outside.store
+        begun = clock.monotonic()
+        view, since = await store.load()
+        self.store_stats.took("load", clock.monotonic() - begun)
+        self._senders = self._made(self.settings)
+        senders = {name: sender for name, (_, sender) in self._senders.items()}
+        self.dispatcher = Dispatcher(senders, store, self.queue, clock, paced=paced(self.settings.receivers))
         self.dispatcher.resume(view.outbox.rows.values(), view.channels.rows.values())
-        self.writer = Writer(core_of(self.settings), view, self.store, clock, self.queue, self._hand_on)
+        self.writer = Writer(core_of(self.settings), view, store, clock, self.queue, self._hand_on)
         self.writer.in_flight = self.dispatcher.in_flight
         self.writer.withhold = lambda changes: self.dispatcher.withhold(changes.outbox)
         self.writing = Writing(self.writer, self.queue, clock)
         if self.settings.record:
             self.recording = RecordingWriter(Path(self.settings.record), cluster=self.settings.cluster)
             self.writer.record = self.recording.write
-        await self.queue.put(Started(at=clock.now(), since=since, scopes=self.scopes()))
+        wanted, excluded = self._scopes(self.settings), self.settings.watch.exclude_namespaces
+        await self.queue.put(Started(at=clock.now(), since=since, scopes=wanted, excluded=excluded))
 
-    def scopes(self) -> tuple[Scope, ...]:
-        return scopes(self.settings.watch) if self.options.watch else ()
+    def _scopes(self, settings: Settings) -> tuple[Scope, ...]:
+        return scopes(settings.watch) if self._outside.client is not None else ()
 
-    def watch(self, client: KubeClient) -> None:
-        clock = self.clock
-        self.watching = Watching(client, self.settings, self.queue, clock)
-        self.evidence = EvidenceLoop(KubeEvidence(client, clock), self.queue, clock)
+    def _made(self, settings: Settings) -> dict[Name, tuple[Integration, Sender]]:
+        """Each integration with its adapter; what did not change keeps the one it has. ValueError, OSError."""
+        made: dict[Name, tuple[Integration, Sender]] = {}
+        for receiver in settings.receivers:
+            for name, config in receiver.integrations:
+                before = self._senders.get((receiver.name, name))
+                if before is None or before[0] != config:
+                    before = (config, make_sender(config, self._outside.session, self._outside.executor))
+                made[receiver.name, name] = before
+        return made
 
-    def loops(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
-        """(name, loop) of what brings something in, or looks after something: what ends first at a stop."""
-        if self.watching is not None:
-            yield from self.watching.loops()
-            yield "access", access.report(self.watching.stats, self.settings.watch.namespaces)
+    def _heartbeat(self) -> Heartbeat | None:
+        url = self.settings.heartbeat_url
+        return None if url is None else Heartbeat(HeartbeatUrl(self._outside.session, url), self.vital, self.clock)
+
+    # ---- running ----
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set. Fenced, in a group, when somebody else has taken over the store."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            writer = group.create_task(self.writer.run(), name="writer")
+            senders = group.create_task(self.dispatcher.run(), name="dispatcher")
+            for name, loop in self._loops():
+                self._start(name, loop)
+            await stop.wait()
+            log.info("stopping", extra={"event": "service.stopping"})
+            self.outcomes.end()
+            await self._ended(self._tasks)
+            await self._finish()
+            await _ended([senders, writer])
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_WITHIN):
+                    await self.writer.drain()
+
+    async def close(self) -> None:
+        await self.dispatcher.close()
+        if self.recording is not None:
+            self.recording.close()
+
+    def _loops(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         keep = self.settings.store.retention
-        yield "retention", Retention(self.store, self.clock, keep).run()
+        yield "retention", Retention(self._outside.store, self.clock, keep, self.store_stats).run()
         if self.evidence is not None:
             yield "evidence", self.evidence.run()
         if self.heartbeat is not None:
             yield "heartbeat", self.heartbeat.run()
+        if self.watching is not None:
+            yield from self._watch_loops(self.watching)
+
+    def _watch_loops(self, watching: Watching) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        for name, loop in watching.loops():
+            yield f"watching/{name}", loop
+        yield "watching/access", access.report(watching.stats, self.settings.watch.namespaces)
+
+    def _start(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
+        assert self._group is not None
+        self._tasks[name] = self._group.create_task(loop, name=name)
+
+    async def _ended(self, names: Iterable[str]) -> None:
+        await _ended([self._tasks.pop(name) for name in [*names]])
+
+    async def _finish(self) -> None:
+        """Let due messages go out and be recorded, for a while."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_WITHIN):
+                while len(self.queue) or self.writer.busy or self.dispatcher.busy():  # noqa: ASYNC110 - three rooms
+                    await asyncio.sleep(0.02)
 
     def _hand_on(self, changes: Changes) -> None:
         self.dispatcher.committed(changes.outbox, changes.channels)
@@ -142,10 +218,71 @@ class Service:
         if self.evidence is not None:
             self.evidence.ask(changes.fetch)
 
+    # ---- another configuration ----
+
+    async def adopt(self, settings: Settings) -> None:
+        """Put other settings in force, between two batches. ConnectError, OSError, ValueError: they cannot be used, and
+        the ones before them stay."""
+        senders = self._made(settings)
+        fresh = self._fresh_watching(settings)
+        if fresh is not None:
+            await self._ended([name for name in self._tasks if name.startswith("watching/")])
+        await self._ended([name for name in self._tasks if name in ("heartbeat", "retention")])
+        in_force = asyncio.Event()
+
+        def swap() -> Core:
+            self.settings, self._senders = settings, senders
+            now = {name: sender for name, (_, sender) in senders.items()}
+            self.dispatcher.reconfigure(now, paced(settings.receivers), self.writer.view.channels.rows)
+            for name in now:
+                self.dead_letters.setdefault(name, 0)
+            in_force.set()
+            return core_of(settings)
+
+        self.writer.adopt = swap
+        wanted = self._scopes(settings)
+        loaded = ConfigLoaded(
+            at=self.clock.now(),
+            scopes=wanted,
+            excluded=settings.watch.exclude_namespaces,
+            again=wanted if fresh is not None else (),
+        )
+        await self.queue.put(loaded)
+        await in_force.wait()
+        self._go_on(fresh)
+
+    def _fresh_watching(self, settings: Settings) -> Watching | None:
+        """Other streams, where others are wanted."""
+        same = (settings.watch, settings.volumes) == (self.settings.watch, self.settings.volumes)
+        client = self._outside.client
+        return None if same or client is None else Watching(client, settings, self.queue, self.clock)
+
+    def _go_on(self, fresh: Watching | None) -> None:
+        self.heartbeat = self._heartbeat()
+        if self.heartbeat is not None:
+            self._start("heartbeat", self.heartbeat.run())
+        keep = self.settings.store.retention
+        self._start("retention", Retention(self._outside.store, self.clock, keep, self.store_stats).run())
+        if fresh is not None:
+            self.watching = fresh
+            for name, loop in self._watch_loops(fresh):
+                self._start(name, loop)
+
+    async def reject(self, errors: int, reason: str) -> None:
+        """Another configuration was refused: the core makes an alert of it."""
+        await self.queue.put(ConfigRejected(at=self.clock.now(), errors=errors, reason=reason))
+
+    # ---- what it tells ----
+
+    def application(self) -> Any:
+        """The HTTP interface, as of the settings in force."""
+        access = Access(self.settings.http)
+        access.announce()
+        return make_app(self, self.inside(), access)
+
     def inside(self) -> Inside:
-        """What the HTTP interface is given."""
         return Inside(
-            store=self.store,
+            store=self._outside.store,
             intake=self.queue,
             clock=self.clock,
             view=self.writer.view,
@@ -157,6 +294,8 @@ class Service:
             resolve_timeout=lambda: self.settings.resolve_timeout,
             new_id=new_id,
             began=self._began_at,
+            reload=self.reload,
+            posts=self.posts,
         )
 
     def readiness(self) -> Readiness:
@@ -180,7 +319,12 @@ class Service:
             clock=self.clock,
             dead_letters=self.dead_letters,
             streams=self.watching.stats if self.watching is not None else (),
-            began=self._began,
+            began=self._outside.began,
+            ready=not self.readiness().waiting,
+            posts=self.posts,
+            reload=self.reloads,
+            leader=self.leader,
+            store=(self.store_stats,),
         )
         if self.watching is not None and self.watching.sampler is not None:
             parts = replace(parts, sampler=self.watching.sampler.stats)
@@ -189,19 +333,6 @@ class Service:
         if self.heartbeat is not None:
             parts = replace(parts, heartbeat=self.heartbeat.stats)
         return service_metrics(parts)
-
-
-async def run(settings: Settings, options: RunOptions) -> int:
-    """The service, until SIGTERM or SIGINT. Gives the exit code; StoreError, ConnectError, OSError at the start."""
-    stop = options.stop or asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with contextlib.AsyncExitStack() as stack:
-        listener = stack.enter_context(listen(settings.http.host, settings.http.port))
-        service = await stack.enter_async_context(assembled(settings, options))
-        await _serve(service, listener, stop)
-    return 0
 
 
 def paced(receivers: Iterable[Receiver]) -> frozenset[Name]:
@@ -214,103 +345,11 @@ def paced(receivers: Iterable[Receiver]) -> frozenset[Name]:
     )
 
 
-@contextlib.asynccontextmanager
-async def assembled(settings: Settings, options: RunOptions) -> AsyncIterator[Service]:
-    """A service with its adapters, not running yet."""
-    store = SqlStore(
-        settings.store.url.value,
-        directory("alembic"),
-        owner=f"{socket.gethostname()}/{os.getpid()}",
-        lease_for=LEASE,
-    )
-    async with contextlib.AsyncExitStack() as stack:
-        await store.open()
-        stack.push_async_callback(store.close)
-        await store.release_all()
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        executor = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="apprise"))
-        service = Service(settings, options, store)
-        senders = {
-            (receiver.name, name): make_sender(integration, session, executor)
-            for receiver in settings.receivers
-            for name, integration in receiver.integrations
-        }
-        await service.load(senders)
-        stack.push_async_callback(service.dispatcher.close)
-        if service.recording is not None:
-            stack.callback(service.recording.close)
-        if options.watch:
-            client = await connect(service.clock, options.kubeconfig)
-            stack.push_async_callback(client.close)
-            service.watch(client)
-        if settings.heartbeat_url is not None:
-            service.heartbeat = Heartbeat(HeartbeatUrl(session, settings.heartbeat_url), service.vital, service.clock)
-        yield service
-
-
-async def _serve(service: Service, listener: socket.socket, stop: asyncio.Event) -> None:
-    server = _server(service)
-    log.info("serving", extra={"event": "service.started", "address": "{}:{}".format(*listener.getsockname()[:2])})
-    async with asyncio.TaskGroup() as group:
-        web = group.create_task(server.serve(sockets=[listener]), name="http")
-        writer = group.create_task(service.writer.run(), name="writer")
-        senders = group.create_task(service.dispatcher.run(), name="dispatcher")
-        sources = [group.create_task(loop, name=name) for name, loop in service.loops()]
-        await stop.wait()
-        log.info("stopping", extra={"event": "service.stopping"})
-        service.outcomes.end()
-        await _ended(sources)
-        await _finish(service)
-        await _ended([senders, writer])
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_WITHIN):
-                await service.writer.drain()
-        server.should_exit = True
-        await web
-    log.info("stopped", extra={"event": "service.stopped"})
-
-
-def _server(service: Service) -> uvicorn.Server:
-    """Who asks is the other end of the connection: what a proxy says of that is the API's to judge."""
-    access = Access(service.settings.http)
-    access.announce()
-    config = uvicorn.Config(
-        make_app(service, service.inside(), access),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    return _Server(config)
-
-
-async def _finish(service: Service) -> None:
-    """Let due messages go out and be recorded, for a while."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(STOP_WITHIN):
-            while len(service.queue) or service.writer.busy or service.dispatcher.busy():  # noqa: ASYNC110 - three rooms
-                await asyncio.sleep(0.02)
+async def _cannot() -> str:
+    return "there is no configuration file"
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-class _Server(uvicorn.Server):
-    """Without its signal handlers: the service has its own order to stop in."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """The socket of the HTTP interface; OSError names the address."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}; give another with --listen") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +10,10 @@ import typer
 
 from watcher.cli.options import DEFAULT_CONFIG, ConfigOption, finish
 from watcher.settings import environment
+from watcher.settings.live import LiveConfig
 from watcher.settings.load import load
+
+log = logging.getLogger("watcher.settings")
 
 
 def run(
@@ -24,11 +27,14 @@ def run(
     from watcher.app import run as serve
     from watcher.engine.logs import configure
 
-    settings = load(config or DEFAULT_CONFIG).with_overrides(data=data, listen=listen)
+    live = LiveConfig(config or DEFAULT_CONFIG, data=data, listen=listen)
+    settings = live.load()
     configure(environment.log_level())
     for warning in settings.warnings:
-        print(warning, file=sys.stderr)
-    options = RunOptions(kubeconfig=environment.kubeconfig(), watch=not no_watch)
+        log.warning(
+            "the configuration may not do what was meant", extra={"event": "config.warning", "problem": warning}
+        )
+    options = RunOptions(kubeconfig=environment.kubeconfig(), watch=not no_watch, config=live)
     finish(lambda: serve(settings, options))
 
 

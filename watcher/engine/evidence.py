@@ -14,6 +14,7 @@ from datetime import timedelta
 
 import msgspec
 
+from watcher.engine.stats import SENDING, Buckets
 from watcher.model.evidence import Evidence, EvidenceRequest
 from watcher.model.observations import EvidenceArrived
 from watcher.ports import Clock, EvidenceFetcher, Intake
@@ -41,6 +42,8 @@ class EvidenceStats(msgspec.Struct):
     """Of these, with something missing."""
     refused: int = 0
     """Beyond the budget: answered without a fetch."""
+    seconds: Buckets = msgspec.field(default_factory=lambda: Buckets(SENDING))
+    """Of each fetch."""
 
 
 class EvidenceLoop:
@@ -55,6 +58,10 @@ class EvidenceLoop:
         self._tokens = float(BURST)
         self._filled_at = clock.monotonic()
         self._storm = False
+
+    @property
+    def waiting(self) -> int:
+        return self._queue.qsize()
 
     def ask(self, requests: Iterable[EvidenceRequest]) -> None:
         """Never waits."""
@@ -87,7 +94,9 @@ class EvidenceLoop:
     async def _work(self) -> None:
         while True:
             request = await self._queue.get()
+            begun = self._clock.monotonic()
             found = await self._fetch(request)
+            self.stats.seconds.add(self._clock.monotonic() - begun)
             self.stats.fetched += 1
             self.stats.incomplete += bool(found.missing)
             await self._intake.put(EvidenceArrived(at=self._clock.now(), evidence=found))

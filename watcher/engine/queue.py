@@ -66,6 +66,10 @@ class IntakeQueue:
         return len(self._slots)
 
     @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    @property
     def full(self) -> bool:
         return len(self._slots) >= self._capacity
 

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from watcher.engine.stats import SENDING, Buckets, StoreStats
 from watcher.model.delivery import GiveUp, Outcome
 from watcher.model.observations import DeliveryDone
 from watcher.model.state import Channel, OutboxRow
@@ -40,6 +41,8 @@ class Worker:
         self.rows: dict[str, OutboxRow] = {}
         self.channel = Channel(receiver=name[0], integration=name[1])
         self.done: Callable[[OutboxRow, Outcome], None] = lambda row, outcome: None
+        self.sending = Buckets(SENDING)
+        self.leases = StoreStats()
         self._width = width
         self._leased: dict[str, datetime] = {}
         """Until when a row is ours."""
@@ -48,7 +51,8 @@ class Worker:
         """Sent, and not yet recorded."""
         self._withheld: set[str] = set()
         """Taken out of the queue by a commit that is under way."""
-        self._sender = sender
+        self.sender = sender
+        self._retired = False
         self._store = store
         self._intake = intake
         self._clock = clock
@@ -111,15 +115,28 @@ class Worker:
         row = self.next_row()
         return None if row is None else self._clock.until(row.next_at)
 
+    def become(self, sender: Sender, width: int) -> None:
+        """Another configuration of the same integration."""
+        self.sender = sender
+        self._width = width
+        self._wake.set()
+
+    def retire(self) -> list[OutboxRow]:
+        """It begins nothing more, finishes what is in flight, and ends. The rows that it will not send."""
+        self._retired = True
+        self._wake.set()
+        away = self._flying | self._resting
+        return [self.rows.pop(row_id) for row_id in [*self.rows] if row_id not in away]
+
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            while True:
-                row = await self._next()
+            while (row := await self._next()) is not None:
                 self._flying.add(row.id)
                 group.create_task(self._take(row), name="/".join(("send", *self.name)))
 
-    async def _next(self) -> OutboxRow:
-        while True:
+    async def _next(self) -> OutboxRow | None:
+        """The row to send now; None when there will be none."""
+        while not self._retired:
             self._wake.clear()
             pause = self._wait_for()
             if pause == 0.0 and (row := self.next_row()) is not None:
@@ -127,6 +144,7 @@ class Worker:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
+        return None
 
     async def _take(self, row: OutboxRow) -> None:
         """Send, then report: the writer records it. Until it has, the row rests here and is not sent again."""
@@ -147,8 +165,11 @@ class Worker:
         if self._leased.get(row.id, now) > now:
             return True
         try:
+            begun = self._clock.monotonic()
             leased = await self._store.lease(self.name, now, now + LEASE, limit=100)
+            self.leases.took("lease", self._clock.monotonic() - begun)
         except StoreError as error:
+            self.leases.failed("lease")
             log.warning("no lease to be had", extra={"event": "delivery.lease_failed", "error": str(error)})
             leased = []
         self._leased.update({one.id: now + LEASE / 2 for one in leased})
@@ -158,8 +179,11 @@ class Worker:
 
     async def _try(self, row: OutboxRow) -> Outcome:
         """An adapter that raises is a mistake of ours: it costs this message, neither the service nor the others."""
+        begun = self._clock.monotonic()
         try:
-            return await self._sender.send(row.notification, row.reference)
+            return await self.sender.send(row.notification, row.reference)
         except Exception as error:
             log.exception("an adapter raised", extra={"event": "delivery.raised", "message_id": row.id})
             return GiveUp(reason=f"Watcher could not make the message: {type(error).__name__}")
+        finally:
+            self.sending.add(self._clock.monotonic() - begun)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -18,9 +18,10 @@ import tenacity
 
 from watcher.engine.clock import SteadyClock
 from watcher.engine.queue import IntakeQueue
+from watcher.engine.stats import QUICK, Buckets, StoreStats
 from watcher.model.changes import Changes, View
 from watcher.model.hints import Mistake
-from watcher.model.observations import ClockJumped, Input
+from watcher.model.observations import ClockJumped, ConfigLoaded, Input
 from watcher.pipeline import Core, TimerFailed, handle, next_wake
 from watcher.ports import Clock, Store, StoreError
 
@@ -43,6 +44,9 @@ class WriterStats(msgspec.Struct):
     refused: dict[str, int] = {}
     """Numbers in kubelets' samples that could not be used, by reason."""
     store_failing: bool = False
+    store: StoreStats = msgspec.field(default_factory=StoreStats)
+    judging: Buckets = msgspec.field(default_factory=lambda: Buckets(QUICK))
+    """What the core took for each batch, by the clock on the wall."""
     clock_jumps: int = 0
     clock_behind_seconds: float = 0.0
     """How far the machine's clock is behind the time that we go on by, because it was set back."""
@@ -70,6 +74,8 @@ class Writer:
         self.record: Callable[[Sequence[Input]], None] | None = None
         self.in_flight: Callable[[], frozenset[str]] = frozenset
         self.withhold: Callable[[Changes], None] = _nothing
+        self.adopt: Callable[[], Core] | None = None
+        """Puts another configuration in force; called between two batches, when its `ConfigLoaded` is taken."""
 
     async def run(self) -> None:
         while True:
@@ -87,9 +93,21 @@ class Writer:
     async def step(self, inputs: Sequence[Input]) -> None:
         self.busy = True
         try:
-            await self._step(inputs)
+            for part in self._parts(inputs):
+                if part and isinstance(part[0], ConfigLoaded) and self.adopt is not None:
+                    self.core = self.adopt()
+                await self._step(part)
         finally:
             self.busy = False
+
+    def _parts(self, inputs: Sequence[Input]) -> Iterator[Sequence[Input]]:
+        """What comes before another configuration, with the timers due till then, is judged by the one before it."""
+        begin = 0
+        for number, one in enumerate(inputs):
+            if isinstance(one, ConfigLoaded):
+                yield inputs[begin:number]
+                begin = number
+        yield inputs[begin:]
 
     async def _step(self, inputs: Sequence[Input]) -> None:
         stamped: list[Input] = [*self._jumps(), *(self._stamp(one) for one in inputs)]
@@ -98,7 +116,9 @@ class Writer:
         now = self._stamp_now()
         # No message is begun between these lines: they do not wait.
         self.view.in_flight = self.in_flight()
+        begun = self.clock.monotonic()
         changes = self._ask(stamped, now)
+        self.stats.judging.add(self.clock.monotonic() - begun)
         self.withhold(changes)
         if changes.durable:
             await self._commit(changes, now)
@@ -185,14 +205,20 @@ class Writer:
             before_sleep=self._store_failed,
             sleep=asyncio.sleep,
         )
-        await retrying(self._store.commit, changes, at)
+        await retrying(self._commit_once, changes, at)
         self.stats.store_failing = False
         self.stats.commits += 1
+
+    async def _commit_once(self, changes: Changes, at: datetime) -> None:
+        begun = self.clock.monotonic()
+        await self._store.commit(changes, at)
+        self.stats.store.took("commit", self.clock.monotonic() - begun)
 
     def _store_failed(self, state: tenacity.RetryCallState) -> None:
         if not self.stats.store_failing:
             error = state.outcome.exception() if state.outcome is not None else None
             log.error("the store does not answer; intake waits", extra={"event": "store.failing", "error": str(error)})
+        self.stats.store.failed("commit")
         self.stats.store_failing = True
 
     def _note_mistakes(self, mistakes: Sequence[Mistake]) -> None:

@@ -282,7 +282,28 @@ class HttpConfig(Config, frozen=True, kw_only=True):
     port: int = 9093
     external_url: str = ""
     token: Secret | None = None
+    posts_token: Secret | None = None
+    """Allows to post alerts, and nothing else."""
     open_writes: bool = False
+    cors_origins: tuple[str, ...] = ()
+    """Pages of other sites that may read answers, as in `https://karma.example.org`; `*`: all."""
+
+
+class LeaderElectionConfig(Config, frozen=True, kw_only=True):
+    """Which of several replicas works: client-go's words and defaults (tools/leaderelection)."""
+
+    enabled: bool = False
+    lease: str = "watcher"
+    """The name of the Lease."""
+    namespace: str = ""
+    """Where it is; empty: where Watcher runs."""
+    lease_duration: timedelta = timedelta(seconds=15)
+    """Others wait for so long after they saw it renewed."""
+    renew_deadline: timedelta = timedelta(seconds=10)
+    """The leader gives up after so long without a renewal."""
+    retry_period: timedelta = timedelta(seconds=2)
+    address: str = ""
+    """The URL of this replica's HTTP interface: the others hand on to it what only the leader may do."""
 
 
 class HintRule(Config, frozen=True, kw_only=True):

@@ -114,6 +114,7 @@ def read(
         volumes=own.volumes,
         store=own.store,
         http=own.http,
+        election=own.election,
         heartbeat_url=own.heartbeat_url,
         first_start=own.first_start,
         record=own.record,

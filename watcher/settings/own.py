@@ -17,6 +17,7 @@ from watcher.model.config import (
     FirstStart,
     HintRule,
     HttpConfig,
+    LeaderElectionConfig,
     LinkConfig,
     Secret,
     StoreConfig,
@@ -24,7 +25,7 @@ from watcher.model.config import (
     VolumesConfig,
     WatchConfig,
 )
-from watcher.settings.addresses import is_http_url, parse_listen
+from watcher.settings.addresses import is_http_url, is_origin, parse_listen
 from watcher.settings.configfile import ConfigFile
 from watcher.settings.files import FileProblem, read_bytes, read_secret
 from watcher.settings.hints import HintShape, read_hints
@@ -61,7 +62,10 @@ class HttpShape(Shape):
     external_url: str = ""
     token: str = ""
     token_file: str = ""
+    posts_token: str = ""
+    posts_token_file: str = ""
     open_writes: bool = False
+    cors_origins: list[str] = Field(default_factory=list)
 
 
 class HeartbeatShape(Shape):
@@ -74,6 +78,16 @@ class StormShape(Shape):
     within: Duration = StormConfig().within
 
 
+class LeaderElectionShape(Shape):
+    enabled: bool = False
+    lease: str = "watcher"
+    namespace: str = ""
+    lease_duration: Duration = LeaderElectionConfig().lease_duration
+    renew_deadline: Duration = LeaderElectionConfig().renew_deadline
+    retry_period: Duration = LeaderElectionConfig().retry_period
+    address: str = ""
+
+
 class OwnShape(Shape):
     """Watcher's own keys (design.md section 4); Alertmanager's are elsewhere."""
 
@@ -84,6 +98,7 @@ class OwnShape(Shape):
     first_start: Literal["summary", "alert", "silent"] = FirstStart.SUMMARY.value
     store: StoreShape = Field(default_factory=StoreShape)
     http: HttpShape = Field(default_factory=HttpShape)
+    leader_election: LeaderElectionShape = Field(default_factory=LeaderElectionShape)
     heartbeat: HeartbeatShape = Field(default_factory=HeartbeatShape)
     storm: StormShape = Field(default_factory=StormShape)
     hints: list[HintShape] = Field(default_factory=list)
@@ -106,6 +121,7 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
     first_start: FirstStart = FirstStart.SUMMARY
     store: StoreConfig = StoreConfig()
     http: HttpConfig = HttpConfig()
+    election: LeaderElectionConfig = LeaderElectionConfig()
     heartbeat_url: Secret | None = None
     storm: StormConfig = StormConfig()
     hints: tuple[HintRule, ...] = ()
@@ -143,6 +159,7 @@ class _Reader:
         ):
             if span < _SECOND:
                 self.wrong(path, f"{path[-1]} must be one second or more")
+        store = self.store(shape.store)
         return Own(
             cluster=shape.cluster,
             watch=WatchConfig(
@@ -151,8 +168,9 @@ class _Reader:
             volumes=self.volumes(shape.volumes),
             rules=rules,
             first_start=FirstStart(shape.first_start),
-            store=self.store(shape.store),
+            store=store,
             http=self.http(shape.http),
+            election=self.election(shape.leader_election, store),
             heartbeat_url=self.secret(("heartbeat", "url"), shape.heartbeat.url, shape.heartbeat.url_file),
             storm=StormConfig(groups=shape.storm.groups, within=shape.storm.within),
             hints=read_hints(shape.hints, self.wrong),
@@ -190,6 +208,18 @@ class _Reader:
             self.wrong(("store", "url"), "url must begin with sqlite:/// or postgresql://")
         return StoreConfig(url=url or StoreConfig().url, retention=shape.retention)
 
+    def election(self, shape: LeaderElectionShape, store: StoreConfig) -> LeaderElectionConfig:
+        where = "leader_election"
+        if shape.enabled and store.url.value.startswith("sqlite"):
+            said = "several replicas need a store that they share: give store.url: postgresql://…"
+            self.wrong((where, "enabled"), said)
+        if not shape.lease_duration > shape.renew_deadline > shape.retry_period > timedelta():
+            self.wrong((where,), "lease_duration must be longer than renew_deadline, and that longer than retry_period")
+        if shape.enabled and not is_http_url(shape.address):
+            said = "give address, where the other replicas reach this one, as in http://${POD_IP}:9093"
+            self.wrong((where, "address") if shape.address else (where,), said)
+        return LeaderElectionConfig(**shape.model_dump())
+
     def http(self, shape: HttpShape) -> HttpConfig:
         host, port = HttpConfig().host, HttpConfig().port
         if shape.listen:
@@ -204,8 +234,17 @@ class _Reader:
             port=port,
             external_url=shape.external_url.rstrip("/"),
             token=self.secret(("http", "token"), shape.token, shape.token_file),
+            posts_token=self.secret(("http", "posts_token"), shape.posts_token, shape.posts_token_file),
             open_writes=shape.open_writes,
+            cors_origins=self.origins(shape.cors_origins),
         )
+
+    def origins(self, given: list[str]) -> tuple[str, ...]:
+        for number, origin in enumerate(given):
+            if origin != "*" and not is_origin(origin):
+                said = "an origin is a scheme and a host, as in https://karma.example.org (or *, for all)"
+                self.wrong(("http", "cors_origins", number), said)
+        return tuple(given)
 
     def secret(self, path: tuple[str, str], value: str, file: str) -> Secret | None:
         """A value, or the content of its `_file` twin; both were filled from the environment already."""

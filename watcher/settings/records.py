@@ -13,6 +13,7 @@ from watcher.model.config import (
     FirstStart,
     HintRule,
     HttpConfig,
+    LeaderElectionConfig,
     LinkConfig,
     Receiver,
     Secret,
@@ -36,6 +37,7 @@ class Settings(Config, frozen=True, kw_only=True):
     volumes: VolumesConfig = VolumesConfig()
     store: StoreConfig = StoreConfig()
     http: HttpConfig = HttpConfig()
+    election: LeaderElectionConfig = LeaderElectionConfig()
     heartbeat_url: Secret | None = None
     first_start: FirstStart = FirstStart.SUMMARY
     record: str = ""

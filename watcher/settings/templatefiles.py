@@ -6,12 +6,11 @@ Alertmanager a pattern that matches no file is no error, since files may come la
 
 from __future__ import annotations
 
-import glob
 from pathlib import Path as FilePath
 from typing import Any, Final
 
 from watcher.settings.configfile import ConfigFile
-from watcher.settings.files import FileProblem, read_bytes
+from watcher.settings.files import FileProblem, matching, read_bytes
 from watcher.settings.namedtemplates import defined
 
 KEY: Final = "templates"
@@ -53,5 +52,4 @@ def definitions(directory: FilePath, patterns: Any) -> dict[str, str]:
 
 
 def _matches(directory: FilePath, pattern: str) -> list[FilePath]:
-    paths = map(FilePath, sorted(glob.glob(str(directory / pattern))))
-    return [path for path in paths if path.is_file()]
+    return [path for path in matching(str(directory / pattern)) if path.is_file()]

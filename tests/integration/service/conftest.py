@@ -14,7 +14,9 @@ import pytest
 
 from tests.support.keeper import Keeper
 from tests.support.receivers import HttpReceiver
-from watcher.app import RunOptions, Service, assembled
+from watcher.app import RunOptions
+from watcher.app.process import prepared
+from watcher.app.service import Service
 from watcher.demo import DemoCluster
 from watcher.engine.clock import SystemClock
 from watcher.ports import Clock
@@ -37,17 +39,15 @@ def serving(tmp_path: Path) -> Serving:
         settings = load(tmp_path / "config.yaml").with_overrides(data=tmp_path, listen="127.0.0.1:0")
         kubeconfig = str(demo.kubeconfig(tmp_path / "kubeconfig"))
         options = RunOptions(kubeconfig=kubeconfig, clock=clock or SystemClock())
-        async with assembled(settings, options) as service:
-            loops = [*service.loops(), ("writer", service.writer.run()), ("dispatcher", service.dispatcher.run())]
-            tasks = [asyncio.create_task(loop, name=name) for name, loop in loops]
+        async with prepared(settings, options) as process, process.working() as service:
+            running = asyncio.create_task(service.run(asyncio.Event()))
             try:
                 yield service
             finally:
-                broken = [task for task in tasks if task.done() and task.get_name() != "access"]
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                assert not broken
+                ended = running.done()
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+                assert not ended
 
     return start
 

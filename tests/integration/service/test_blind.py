@@ -10,7 +10,7 @@ from prometheus_client.core import Metric
 from tests.integration.service.conftest import Serving, until
 from tests.support.keeper import Keeper
 from tests.support.receivers import HttpReceiver
-from watcher.app import Service
+from watcher.app.service import Service
 from watcher.demo import DemoCluster
 from watcher.demo.faults import Clear, Fail, Stall
 from watcher.demo.pods import Container, make, waiting

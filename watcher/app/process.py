@@ -1,0 +1,192 @@
+"""The process: the HTTP server, the store and the connections, and the service that works on them.
+
+The composition root of `run`: settings -> adapters -> loops; the one module, with `service`, that knows every class.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import aiohttp
+import msgspec
+import uvicorn
+
+from watcher.app.reloading import Reloader
+from watcher.app.service import Outside, Service
+from watcher.engine.clock import SteadyClock, SystemClock
+from watcher.engine.stats import LeaderStats
+from watcher.engine.worker import LEASE
+from watcher.ports import Clock
+from watcher.settings.live import LiveConfig
+from watcher.settings.records import Settings
+from watcher.settings.shipped import directory
+from watcher.source.client import connect
+from watcher.store.sql import SqlStore
+
+log = logging.getLogger("watcher.app")
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says beyond the configuration."""
+
+    kubeconfig: str | None = None
+    watch: bool = True
+    clock: Clock = SystemClock()
+    stop: asyncio.Event | None = None
+    """Set to end the service, besides SIGTERM and SIGINT."""
+    config: LiveConfig | None = None
+    """Where the settings come from, when they may change while the service runs."""
+
+
+async def run(settings: Settings, options: RunOptions) -> int:
+    """The service, until SIGTERM or SIGINT. Gives the exit code; StoreError, ConnectError, OSError at the start."""
+    stop = options.stop or asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        listener = stack.enter_context(listen(settings.http.host, settings.http.port))
+        process = await stack.enter_async_context(prepared(settings, options))
+        await process.serve(listener, stop)
+    return 0
+
+
+class Process:
+    """What lives as long as the process does. `settings` are those in force."""
+
+    def __init__(self, settings: Settings, options: RunOptions, store: SqlStore, outside: Outside) -> None:
+        self.settings = settings
+        self.reloader = Reloader(options.config, self, options.clock)
+        self.leader = LeaderStats()
+        self._store = store
+        self._outside = outside
+        self._service: Service | None = None
+        self._application: Any = None
+        self._there = asyncio.Event()
+        """Something answers HTTP requests."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """ASGI: requests go to whoever works now; the first ones wait until somebody does."""
+        await self._there.wait()
+        await self._application(scope, receive, send)
+
+    async def serve(self, listener: socket.socket, stop: asyncio.Event) -> None:
+        server = _Server(
+            uvicorn.Config(
+                self,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                proxy_headers=False,  # who asks is the other end of the connection: the rest is the API's to judge
+                timeout_graceful_shutdown=1,
+            )
+        )
+        address = "{}:{}".format(*listener.getsockname()[:2])
+        async with asyncio.TaskGroup() as group:
+            reloading = group.create_task(self.reloader.run(), name="reload")
+            web = group.create_task(server.serve(sockets=[listener]), name="http")
+            log.info("serving", extra={"event": "service.started", "address": address})
+            await self._work(stop)
+            reloading.cancel()
+            server.should_exit = True
+            await web
+        log.info("stopped", extra={"event": "service.stopped"})
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        async with self.working() as service:
+            await service.run(stop)
+
+    @contextlib.asynccontextmanager
+    async def working(self) -> AsyncIterator[Service]:
+        """A service that is the only one to write to the store, not running yet."""
+        self.leader.epoch = await self._store.take_over(holder(), "")
+        self.leader.is_leader = True
+        service = await Service.begun(self.settings, self._outside)
+        service.reloads, service.leader, service.reload = self.reloader.stats, self.leader, self.reloader.reload
+        try:
+            self._answer_by(service)
+            yield service
+        finally:
+            self._service = None
+            await service.close()
+
+    def _answer_by(self, service: Service) -> None:
+        self._service = service
+        self._application = service.application()
+        self._there.set()
+
+    async def adopt(self, settings: Settings) -> None:
+        """Put other settings in force; what cannot be changed while the process runs is said in the log."""
+        for name, before, now in _fixed(self.settings, settings):
+            if before != now:
+                log.warning("this takes a restart", extra={"event": "config.needs_restart", "key": name})
+        if self._service is not None:
+            await self._service.adopt(settings)
+            self._answer_by(self._service)
+        self.settings = settings
+
+    async def reject(self, errors: int, reason: str) -> None:
+        if self._service is not None:
+            await self._service.reject(errors, reason)
+
+
+def _fixed(before: Settings, now: Settings) -> Iterator[tuple[str, object, object]]:
+    """(key, before, now) of what is read at the start only."""
+    yield "store.url", before.store.url, now.store.url
+    yield "http.listen", (before.http.host, before.http.port), (now.http.host, now.http.port)
+    yield "record", before.record, now.record
+    yield "leader_election", before.election, now.election
+
+
+def holder() -> str:
+    """Who this process is, to others that look into the store."""
+    return f"{socket.gethostname()}/{os.getpid()}"
+
+
+@contextlib.asynccontextmanager
+async def prepared(settings: Settings, options: RunOptions) -> AsyncIterator[Process]:
+    """A process with its connections, not working yet."""
+    store = SqlStore(settings.store.url.value, directory("alembic"), owner=holder(), lease_for=LEASE)
+    async with contextlib.AsyncExitStack() as stack:
+        await store.open()
+        stack.push_async_callback(store.close)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        executor = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="apprise"))
+        client = None
+        if options.watch:
+            client = await connect(SteadyClock(options.clock), options.kubeconfig)
+            stack.push_async_callback(client.close)
+        outside = Outside(
+            clock=options.clock,
+            store=store,
+            session=session,
+            executor=executor,
+            client=client,
+            began=options.clock.monotonic(),
+        )
+        yield Process(settings, options, store, outside)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The socket of the HTTP interface; OSError names the address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}; give another with --listen") from error
+
+
+class _Server(uvicorn.Server):
+    """Without its signal handlers: the process has its own order to stop in."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
