@@ -69,7 +69,7 @@ lock:
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
 	$(PYTHON) -m venv "$$tools"; \
 	"$$tools/bin/python" -m pip --disable-pip-version-check install --quiet 'uv>=0.13'; \
-	"$$tools/bin/uv" pip compile $(UV_OPTIONS) pyproject.toml --group build -o requirements.lock; \
+	"$$tools/bin/uv" pip compile $(UV_OPTIONS) pyproject.toml --extra postgres --group build -o requirements.lock; \
 	"$$tools/bin/uv" pip compile $(UV_OPTIONS) pyproject.toml --extra postgres --group dev \
 		-c requirements.lock -o requirements-dev.lock
 	@echo "Wrote requirements.lock and requirements-dev.lock."

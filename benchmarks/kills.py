@@ -20,7 +20,7 @@ import sqlite3
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,9 @@ SHORT = Plan(kills=20, workloads=10, cycles=2, longest_life=2.4, longest_down=5.
 class Truth:
     """What Watcher has decided, as its store shows it: when each alert of a workload began, and whether it is over."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, ask: Callable[..., Awaitable[list[Any]]]) -> None:
+        """`ask`: rows of a query with at most one `?`; none where there is no store or no table yet."""
+        self._ask = ask
         self.began: dict[str, list[datetime]] = {}
         self.fires: dict[str, bool] = {}
         self._sent: dict[str, dict[str, datetime]] = {}
@@ -78,8 +79,8 @@ class Truth:
         sent = self._sent.get(workload, {}).values()
         return sum(at >= self.began[workload][-1] for at in sent) == RECEIVERS
 
-    def look(self) -> None:
-        found = self._ask(
+    async def look(self) -> None:
+        found = await self._ask(
             'SELECT id, alert, "before", "after", at FROM transitions WHERE subject = \'\' AND id > ? ORDER BY id',
             self._last,
         )
@@ -92,19 +93,25 @@ class Truth:
             if after == "firing" and before != "ended":
                 self.began.setdefault(workload, []).append(_time(at))
         sent = "SELECT receiver, alert, max(last_at) FROM decisions WHERE verdict = 'send' GROUP BY receiver, alert"
-        for receiver, alert, at in self._ask(sent):
+        for receiver, alert, at in await self._ask(sent):
             if '"Pulling"' in alert:
                 self._sent.setdefault(_workload(alert), {})[receiver] = _time(at)
 
-    def owed(self) -> int:
-        (row,) = self._ask(
+    async def owed(self) -> int:
+        (row,) = await self._ask(
             "SELECT (SELECT count(*) FROM outbox WHERE state = 'queued') + (SELECT count(*) FROM told)"
             " + (SELECT count(*) FROM groups)"
         )
         return int(row[0])
 
-    def _ask(self, query: str, *values: int) -> list[Any]:
-        """Nothing while there is no store yet, or no table in it."""
+
+class Asker:
+    """Reads the store of a service on SQLite."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def __call__(self, query: str, *values: int) -> list[Any]:
         try:
             with contextlib.closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=5)) as connection:
                 return connection.execute(query, values).fetchall()
@@ -117,8 +124,9 @@ def _workload(alert: str) -> str:
     return next(text for text in msgspec.json.decode(alert, type=list[str]) if text.startswith("w"))
 
 
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+def _time(found: str | datetime) -> datetime:
+    at = datetime.fromisoformat(found) if isinstance(found, str) else found
+    return at.replace(tzinfo=UTC)
 
 
 class Service:
@@ -157,7 +165,7 @@ class Run:
         self.kills: list[float] = []
         self.steps = 0
         """Of workloads, that Watcher has noticed."""
-        self.truth = Truth(folder / "watcher.db")
+        self.truth = Truth(Asker(folder / "watcher.db"))
         self._folder = folder
         self._demo = demo
         self._rng = random.Random(plan.seed)
@@ -176,7 +184,7 @@ class Run:
             for task in (looks, *lives):
                 task.cancel()
             await asyncio.gather(looks, *lives, return_exceptions=True)
-        self.truth.look()
+        await self.truth.look()
 
     async def _kill_often(self) -> None:
         for _ in range(self.plan.kills):
@@ -194,7 +202,7 @@ class Run:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.plan.drain_within):
                 await asyncio.gather(*lives)
-                while self.truth.owed():
+                while await self.truth.owed():
                     service.check()
                     await asyncio.sleep(0.3)
         await service.end(signal.SIGTERM)
@@ -212,7 +220,7 @@ class Run:
 
     async def _look(self) -> None:
         while True:
-            self.truth.look()
+            await self.truth.look()
             await asyncio.sleep(0.2)
 
     def _put(self, number: int, *, broken: bool) -> None:
@@ -224,7 +232,7 @@ class Run:
         self._demo.cluster.put(pod)
 
 
-def judged(run: Run, seconds: float) -> Outcome:
+async def judged(run: Run, seconds: float) -> Outcome:
     books = [Book(receiver, run.kills) for receiver in run.receivers]
     due = [(name, began, ended) for name, all in run.truth.began.items() for began in all for ended in (False, True)]
     fates = Counter(book.fate(*news) for book in books for news in due)
@@ -244,7 +252,7 @@ def judged(run: Run, seconds: float) -> Outcome:
         unexplained=sum(book.unexplained for book in books),
         told_again=sum(book.told_again for book in books),
         out_of_order=sum(book.out_of_order for book in books),
-        owed=run.truth.owed(),
+        owed=await run.truth.owed(),
         seconds=seconds,
         missing=[
             f"{book.name} {name} {began:%H:%M:%S.%f} {'end' if ended else 'firing'}"
@@ -269,7 +277,7 @@ async def run(plan: Plan) -> Outcome:
         _configure(folder, receivers)
         one = Run(plan, folder, await stack.enter_async_context(DemoCluster()), receivers)
         await one.play()
-        return judged(one, now() - begun)
+        return await judged(one, now() - begun)
 
 
 def _configure(folder: Path, receivers: Sequence[Receiver]) -> None:

@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,15 +20,18 @@ import msgspec
 import uvicorn
 
 from watcher.app.reloading import Reloader
-from watcher.app.service import Outside, Service
+from watcher.app.service import Outside, Service, first
+from watcher.app.standby import Standby
 from watcher.engine.clock import SteadyClock, SystemClock
 from watcher.engine.stats import LeaderStats
 from watcher.engine.worker import LEASE
-from watcher.ports import Clock
+from watcher.ports import Clock, Fenced, StoreError
 from watcher.settings.live import LiveConfig
 from watcher.settings.records import Settings
 from watcher.settings.shipped import directory
 from watcher.source.client import connect
+from watcher.source.errors import ConnectError
+from watcher.source.lease import Lease
 from watcher.store.sql import SqlStore
 
 log = logging.getLogger("watcher.app")
@@ -67,8 +70,11 @@ class Process:
         self.reloader = Reloader(options.config, self, options.clock)
         self.leader = LeaderStats()
         self._store = store
-        self._outside = outside
+        self.outside = outside
         self._service: Service | None = None
+        self._changing = asyncio.Lock()
+        """Who works, or with which settings."""
+        self._make_application: Callable[[], Any]
         self._application: Any = None
         self._there = asyncio.Event()
         """Something answers HTTP requests."""
@@ -101,40 +107,116 @@ class Process:
         log.info("stopped", extra={"event": "service.stopped"})
 
     async def _work(self, stop: asyncio.Event) -> None:
-        async with self.working() as service:
+        if self.settings.election.enabled:
+            await self._take_turns(stop)
+            return
+        async with self.working(self.outside, "") as service:
             await service.run(stop)
 
     @contextlib.asynccontextmanager
-    async def working(self) -> AsyncIterator[Service]:
-        """A service that is the only one to write to the store, not running yet."""
-        self.leader.epoch = await self._store.take_over(holder(), "")
+    async def working(self, outside: Outside, address: str = "") -> AsyncIterator[Service]:
+        """A service that is the only one to write to the store, not running yet. StoreError."""
+        async with self._changing:
+            self.leader.epoch = await self._store.take_over(holder(), address)
+            service = await Service.begun(self.settings, outside)
+            self._answer_by(service, service.application)
         self.leader.is_leader = True
-        service = await Service.begun(self.settings, self._outside)
-        service.reloads, service.leader, service.reload = self.reloader.stats, self.leader, self.reloader.reload
+        self.leader.taken += 1
         try:
-            self._answer_by(service)
             yield service
         finally:
+            self.leader.is_leader = False
             self._service = None
             await service.close()
 
-    def _answer_by(self, service: Service) -> None:
-        self._service = service
-        self._application = service.application()
+    def _answer_by(self, service: Service, application: Callable[[], Any]) -> None:
+        service.reloads, service.leader, service.reload = self.reloader.stats, self.leader, self.reloader.reload
+        self._service, self._make_application = service, application
+        self._application = application()
         self._there.set()
+
+    # ---- one of several replicas ----
+
+    async def _take_turns(self, stop: asyncio.Event) -> None:
+        """Stand by, lead when elected, stand by again when that is lost: until it is to end."""
+        client, election = self.outside.client, self.settings.election
+        if client is None:
+            raise ConnectError("leader_election needs a cluster, whose Lease says who leads: leave --no-watch out.")
+        lease = Lease(client, election, holder(), self.outside.clock)
+        while not stop.is_set():
+            await first(stop.wait(), self._stand_by())
+            await first(stop.wait(), lease.acquire())
+            self.leader.failures = lease.failures
+            if not stop.is_set():
+                await self._lead(lease, stop)
+            self.leader.failures = lease.failures
+
+    async def _stand_by(self) -> None:
+        """Answer as one that does not lead, as soon as the store answers; who cannot write need not be elected."""
+        pause = self.settings.election.retry_period.total_seconds()
+        while True:
+            try:
+                async with self._changing:
+                    await self._answer_from_store()
+                return
+            except StoreError as error:
+                log.warning("the store does not answer", extra={"event": "store.failing", "error": str(error)})
+                await asyncio.sleep(pause)
+
+    async def _answer_from_store(self) -> None:
+        outside = msgspec.structs.replace(self.outside, client=None, working=False)
+        service = await Service.begun(self.settings, outside)
+        address = self.settings.election.address
+        self._answer_by(service, lambda: Standby(service, outside, address))
+
+    async def _lead(self, lease: Lease, stop: asyncio.Event) -> None:
+        """Until it is to end, the lease is lost, the store is away for too long, or somebody else has taken over."""
+        outside = msgspec.structs.replace(self.outside, may_send=lease.held)
+        try:
+            async with self.working(outside, self.settings.election.address) as service:
+                await first(service.run(stop), lease.keep(), self._without_store(service))
+        except* StoreError as group:
+            error = str(group.exceptions[0])
+            log.error("the store cannot be taken over", extra={"event": "leader.no_store", "error": error})
+        except* Fenced:
+            log.error("another replica has taken over", extra={"event": "leader.fenced"})
+        finally:
+            await lease.release()
+        if not stop.is_set():
+            self.leader.lost += 1
+
+    async def _without_store(self, service: Service) -> None:
+        """Until the store has not answered for `renew_deadline`: another replica may reach it."""
+        limit, failing_since = self.settings.election.renew_deadline.total_seconds(), None
+        clock = self.outside.clock
+        while failing_since is None or clock.monotonic() - failing_since < limit:
+            await asyncio.sleep(0.5)
+            if not service.writer.stats.store_failing:
+                failing_since = None
+            elif failing_since is None:
+                failing_since = clock.monotonic()
+
+    # ---- another configuration ----
 
     async def adopt(self, settings: Settings) -> None:
         """Put other settings in force; what cannot be changed while the process runs is said in the log."""
         for name, before, now in _fixed(self.settings, settings):
             if before != now:
                 log.warning("this takes a restart", extra={"event": "config.needs_restart", "key": name})
-        if self._service is not None:
-            await self._service.adopt(settings)
-            self._answer_by(self._service)
-        self.settings = settings
+        async with self._changing:
+            before, self.settings = self.settings, settings
+            try:
+                if self.leader.is_leader and self._service is not None:
+                    await self._service.adopt(settings)
+                    self._application = self._make_application()
+                else:
+                    await self._answer_from_store()
+            except BaseException:
+                self.settings = before
+                raise
 
     async def reject(self, errors: int, reason: str) -> None:
-        if self._service is not None:
+        if self.leader.is_leader and self._service is not None:
             await self._service.reject(errors, reason)
 
 

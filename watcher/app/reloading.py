@@ -15,7 +15,7 @@ from typing import Protocol
 
 from watchfiles import awatch
 
-from watcher.engine.stats import ReloadStats
+from watcher.engine.stats import ReloadStats, hash_of
 from watcher.lib.problems import Problem
 from watcher.ports import Clock
 from watcher.settings.errors import ConfigErrors
@@ -49,7 +49,7 @@ class Reloader:
     """`config`: None where there is no file (the demo, tests): nothing is ever read again."""
 
     def __init__(self, config: LiveConfig | None, live: Live, clock: Clock) -> None:
-        self.stats = ReloadStats(last_success_at=clock.now())
+        self.stats = ReloadStats(last_success_at=clock.now(), hash=hash_of(config.content()) if config else 0)
         self._config = config
         self._live = live
         self._clock = clock
@@ -82,6 +82,7 @@ class Reloader:
             return await self._refused([error])
         self.stats.last_success, self.stats.reason = True, ""
         self.stats.last_success_at = self._clock.now()
+        self.stats.hash = hash_of(self._config.content())
         self.stats.taken += 1
         for warning in settings.warnings:
             log.warning("the configuration may not do what was meant", extra=_event("warning", problem=warning))

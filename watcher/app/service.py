@@ -74,6 +74,10 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
     """None: no cluster is watched."""
     began: float
     """Monotonic seconds when the process began."""
+    may_send: Callable[[], bool] | None = None
+    """Asked before each message: whether we lead."""
+    working: bool = True
+    """Whether it will run; else it only answers (standby.py)."""
 
 
 class Service:
@@ -104,6 +108,7 @@ class Service:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         """What brings something in, or looks after something: what ends first at a stop."""
         self._group: asyncio.TaskGroup | None = None
+        self._over = asyncio.Event()
 
     @classmethod
     async def begun(cls, settings: Settings, outside: Outside) -> Service:
@@ -124,13 +129,20 @@ class Service:
         self.store_stats.took("load", clock.monotonic() - begun)
         self._senders = self._made(self.settings)
         senders = {name: sender for name, (_, sender) in self._senders.items()}
-        self.dispatcher = Dispatcher(senders, store, self.queue, clock, paced=paced(self.settings.receivers))
+        self.dispatcher = Dispatcher(
+            senders,
+            store,
+            self.queue,
+            clock,
+            paced=paced(self.settings.receivers),
+            may_send=self._outside.may_send,
+        )
         self.dispatcher.resume(view.outbox.rows.values(), view.channels.rows.values())
         self.writer = Writer(core_of(self.settings), view, store, clock, self.queue, self._hand_on)
         self.writer.in_flight = self.dispatcher.in_flight
         self.writer.withhold = lambda changes: self.dispatcher.withhold(changes.outbox)
         self.writing = Writing(self.writer, self.queue, clock)
-        if self.settings.record:
+        if self.settings.record and self._outside.working:
             self.recording = RecordingWriter(Path(self.settings.record), cluster=self.settings.cluster)
             self.writer.record = self.recording.write
         wanted, excluded = self._scopes(self.settings), self.settings.watch.exclude_namespaces
@@ -158,6 +170,12 @@ class Service:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Fenced, in a group, when somebody else has taken over the store."""
+        try:
+            await self._run(stop)
+        finally:
+            self._over.set()
+
+    async def _run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             self._group = group
             writer = group.create_task(self.writer.run(), name="writer")
@@ -248,8 +266,9 @@ class Service:
             again=wanted if fresh is not None else (),
         )
         await self.queue.put(loaded)
-        await in_force.wait()
-        self._go_on(fresh)
+        await first(in_force.wait(), self._over.wait())
+        if in_force.is_set():
+            self._go_on(fresh)
 
     def _fresh_watching(self, settings: Settings) -> Watching | None:
         """Other streams, where others are wanted."""
@@ -347,6 +366,19 @@ def paced(receivers: Iterable[Receiver]) -> frozenset[Name]:
 
 async def _cannot() -> str:
     return "there is no configuration file"
+
+
+async def first(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Until one of them ends; the others are cancelled. Raises what that one raised."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:

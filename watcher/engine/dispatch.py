@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -63,7 +63,8 @@ class DispatchStats(msgspec.Struct):
 
 
 class Dispatcher:
-    """`paced`: integrations that get one message at a time, because they have a rate."""
+    """`paced`: integrations that get one message at a time, because they have a rate. `may_send`: asked before each
+    message."""
 
     def __init__(
         self,
@@ -73,11 +74,13 @@ class Dispatcher:
         clock: Clock,
         *,
         paced: frozenset[Name] = frozenset(),
+        may_send: Callable[[], bool] | None = None,
     ) -> None:
         self.stats = DispatchStats()
         self._clock = clock
         self._intake = intake
         self._store = store
+        self._may_send = may_send
         self._workers: dict[Name, Worker] = {}
         self._running: asyncio.TaskGroup | None = None
         self._orphans: asyncio.Queue[OutboxRow] = asyncio.Queue()
@@ -87,6 +90,8 @@ class Dispatcher:
     def _add(self, name: Name, sender: Sender, paced: frozenset[Name]) -> Worker:
         worker = Worker(name, sender, self._store, self._intake, self._clock, width=_width(name, paced))
         worker.done = self._done
+        if self._may_send is not None:
+            worker.may_send = self._may_send
         worker.leases = self.stats.store
         self.stats.sending[name] = worker.sending
         self._workers[name] = worker

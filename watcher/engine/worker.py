@@ -40,6 +40,7 @@ class Worker:
         self.name = name
         self.rows: dict[str, OutboxRow] = {}
         self.channel = Channel(receiver=name[0], integration=name[1])
+        self.may_send: Callable[[], bool] = _always
         self.done: Callable[[OutboxRow, Outcome], None] = lambda row, outcome: None
         self.sending = Buckets(SENDING)
         self.leases = StoreStats()
@@ -161,6 +162,9 @@ class Worker:
             self._wake.set()
 
     async def _is_ours(self, row: OutboxRow) -> bool:
+        if not self.may_send():
+            await asyncio.sleep(1)
+            return False
         now = self._clock.now()
         if self._leased.get(row.id, now) > now:
             return True
@@ -187,3 +191,7 @@ class Worker:
             return GiveUp(reason=f"Watcher could not make the message: {type(error).__name__}")
         finally:
             self.sending.add(self._clock.monotonic() - begun)
+
+
+def _always() -> bool:
+    return True

@@ -36,6 +36,7 @@ from watcher.model.state import (
     Told,
     ToldKey,
     Transition,
+    Unmet,
     VolumeHistory,
     Warned,
 )
@@ -52,7 +53,7 @@ def _member_pod(row: Member) -> str:
     return row.key.subject.uid
 
 
-IN_MEMORY = ("pods", "claims", "nodes", "namespaces", "warned")
+IN_MEMORY = ("pods", "claims", "nodes", "namespaces", "warned", "unmet")
 """Tables that the first lists of a process bring back."""
 STORED = ("scopes", "histories", "volumes", "members", "alerts", "groups", "told", "outbox", "channels", "silences")
 TABLES = (*IN_MEMORY, *STORED)
@@ -82,6 +83,7 @@ class View:
         self.namespaces: Table[str, NamespaceState] = Table()
         self.warned: Table[tuple[str, str], Warned] = Table({"about": lambda w: (w.kind, w.namespace, w.name)})
         """By the event's own namespace and name."""
+        self.unmet: Table[MemberKey, Unmet] = Table({"uid": lambda u: u.key.subject.uid})
         self.histories: Table[tuple[str, str], ContainerHistory] = Table({"uid": lambda h: h.uid})
         self.volumes: Table[tuple[str, str, str], VolumeHistory] = Table({}, (Rank.WINDOW, lambda v: v.due))
         self.members: Table[MemberKey, Member] = Table(
@@ -120,6 +122,12 @@ class View:
         self.channels: Table[tuple[str, str], Channel] = Table({}, (Rank.CHANNEL, lambda c: c.due))
         self.in_flight: frozenset[str] = frozenset()
         """Messages that are being sent right now: nothing may take their place."""
+
+    def become(self, other: View) -> None:
+        """Show what `other` holds from now on; `other` is not used any more."""
+        self.meta = other.meta
+        for name, table in other.tables():
+            setattr(self, name, table)
 
     def apply(self, changes: Changes) -> None:
         """Take over what has been committed. Delivered and dead messages leave the memory."""
@@ -172,6 +180,7 @@ class Changes(msgspec.Struct, kw_only=True):
     nodes: dict[str, NodeState | None] = {}
     namespaces: dict[str, NamespaceState | None] = {}
     warned: dict[tuple[str, str], Warned | None] = {}
+    unmet: dict[MemberKey, Unmet | None] = {}
     histories: dict[tuple[str, str], ContainerHistory | None] = {}
     volumes: dict[tuple[str, str, str], VolumeHistory | None] = {}
     members: dict[MemberKey, Member | None] = {}
@@ -215,6 +224,7 @@ class Draft:
         self.nodes = Overlay(view.nodes)
         self.namespaces = Overlay(view.namespaces)
         self.warned = Overlay(view.warned)
+        self.unmet = Overlay(view.unmet)
         self.histories = Overlay(view.histories)
         self.volumes = Overlay(view.volumes, view.muted)
         self.members = Overlay(view.members, view.muted)

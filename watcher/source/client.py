@@ -1,4 +1,4 @@
-"""The way to the API server: connecting, and GET requests with raw answers.
+"""The way to the API server: connecting, and requests with raw answers.
 
 kubernetes_asyncio's configuration and session are used (kubeconfig, exec plugins, in-cluster, TLS, proxies), not its
 `Watch` and not its models: answers are decoded in `decode`. It is imported on the first connect, in `library`.
@@ -47,7 +47,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer:
-    """A response of status 200, whose body is still to be read."""
+    """A response that is no failure, whose body is still to be read."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._content = response.content
@@ -101,8 +101,16 @@ def _unreachable(error: Exception) -> Unreachable:
     return Unreachable(f"{type(error).__name__}: {error}", kind=kind)
 
 
+async def _good(response: aiohttp.ClientResponse, statuses: tuple[int, ...]) -> Answer:
+    answer = Answer(response)
+    if response.status not in statuses:
+        status = decode_status(await answer.head(LARGEST_ERROR), response.status)
+        raise api_error(status, response.headers.get("Retry-After", ""))
+    return answer
+
+
 class KubeClient:
-    """GET requests to one API server. Use `connect` to make one."""
+    """Requests to one API server. Use `connect` to make one."""
 
     def __init__(self, api: Any, credentials: Credentials, clock: Clock, certificate: bytes = b"") -> None:
         """`api`: a kubernetes_asyncio ApiClient; `certificate`: the client's, that it connects with."""
@@ -140,26 +148,35 @@ class KubeClient:
         accept: str = JSON,
     ) -> aiohttp.ClientResponse:
         """The raw answer, whatever its status; a 401 is asked once more with fresh credentials. Unreachable."""
-        response = await self._call(path, query, timeout, accept)
+        query_params = [(key, str(value)) for key, value in (query or {}).items()]
+        return await self._asked("GET", path, timeout, accept, query_params=query_params)
+
+    async def _asked(
+        self, method: str, path: str, timeout: aiohttp.ClientTimeout | None, accept: str = JSON, **what: Any
+    ) -> aiohttp.ClientResponse:
+        response = await self._call(method, path, timeout, accept, **what)
         if response.status == 401:
             response.close()
             await self._refresher.refresh(force=True)
-            response = await self._call(path, query, timeout, accept)
+            response = await self._call(method, path, timeout, accept, **what)
         return response
 
     async def _call(
-        self, path: str, query: Query | None, timeout: aiohttp.ClientTimeout | None, accept: str
+        self, method: str, path: str, timeout: aiohttp.ClientTimeout | None, accept: str, **what: Any
     ) -> aiohttp.ClientResponse:
+        # Servers of 1.37 gzip watches with one member per flush, which some clients cut short.
+        headers = {"Accept": accept, "Accept-Encoding": "identity"}
+        if method != "GET":
+            headers["Content-Type"] = JSON
         try:
             response: aiohttp.ClientResponse = await self._api.call_api(
                 path,
-                "GET",
-                query_params=[(key, str(value)) for key, value in (query or {}).items()],
-                # Servers of 1.37 gzip watches with one member per flush, which some clients cut short.
-                header_params={"Accept": accept, "Accept-Encoding": "identity"},
+                method,
+                header_params=headers,
                 auth_settings=["BearerToken"],
                 _preload_content=False,
                 _request_timeout=timeout or limits(),
+                **what,
             )
         except _TROUBLE as error:
             raise _unreachable(error) from error
@@ -176,11 +193,18 @@ class KubeClient:
         """An answer of status 200; ApiError and its kinds for any other. Closed at the end, read or not."""
         response = await self.request(path, query, timeout, accept)
         try:
-            answer = Answer(response)
-            if response.status != 200:
-                status = decode_status(await answer.head(LARGEST_ERROR), response.status)
-                raise api_error(status, response.headers.get("Retry-After", ""))
-            yield answer
+            yield await _good(response, (200,))
+        finally:
+            response.close()
+
+    @asynccontextmanager
+    async def send(
+        self, method: str, path: str, body: Mapping[str, Any], timeout: aiohttp.ClientTimeout | None = None
+    ) -> AsyncIterator[Answer]:
+        """An answer of status 200 or 201 to a POST, PUT or the like with this body; errors and end as of `get`."""
+        response = await self._asked(method, path, timeout, body=dict(body))
+        try:
+            yield await _good(response, (200, 201))
         finally:
             response.close()
 

@@ -39,7 +39,7 @@ def serving(tmp_path: Path) -> Serving:
         settings = load(tmp_path / "config.yaml").with_overrides(data=tmp_path, listen="127.0.0.1:0")
         kubeconfig = str(demo.kubeconfig(tmp_path / "kubeconfig"))
         options = RunOptions(kubeconfig=kubeconfig, clock=clock or SystemClock())
-        async with prepared(settings, options) as process, process.working() as service:
+        async with prepared(settings, options) as process, process.working(process.outside) as service:
             running = asyncio.create_task(service.run(asyncio.Event()))
             try:
                 yield service
