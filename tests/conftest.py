@@ -1,5 +1,7 @@
 import asyncio
 
+pytest_plugins = ["tests.support.postgres"]
+
 
 def pytest_configure() -> None:
     """Say that there is no event loop yet.

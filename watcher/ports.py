@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+import msgspec
+
 from watcher.model.changes import Changes, View
 from watcher.model.config import Integration
 from watcher.model.delivery import Outcome
 from watcher.model.evidence import Evidence, EvidenceRequest
+from watcher.model.history import Asked, DecisionLine, TransitionLine
+from watcher.model.identity import AlertKey
 from watcher.model.message import Notification
 from watcher.model.observations import Input
 from watcher.model.silence import SilenceChange
@@ -54,15 +58,42 @@ class Intake(Protocol):
         ...
 
 
+class Leader(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may write to a store. `address`: where a standby finds its HTTP interface, empty if nobody asked."""
+
+    epoch: int
+    """Counts the leaders of this store, from 1."""
+    holder: str
+    address: str
+    since: datetime | None
+    """By the database's clock; None where there is none."""
+
+
 class Store(Protocol):
-    """State that survives. One writer at a time; every method but `commit` and `lease` only reads."""
+    """State that survives. Anyone may read; only the last one who took over may write (else `Fenced`)."""
+
+    async def take_over(self, holder: str, address: str) -> int:
+        """From now on only this store may write: the new epoch. Frees what was leased; waits for a running commit."""
+        ...
+
+    async def leader(self) -> Leader | None:
+        """The last one who took over, here or elsewhere."""
+        ...
+
+    async def last_commit(self) -> datetime | None:
+        """As `load` says it, for little: a standby reads its view anew when it changed."""
+        ...
 
     async def load(self) -> tuple[View, datetime | None]:
         """The whole current state, and the time of the last commit (None: a store without history)."""
         ...
 
     async def commit(self, changes: Changes, at: datetime) -> None:
-        """Store all of `changes` in one transaction, or nothing (StoreError)."""
+        """Store all of `changes` in one transaction, or nothing (StoreError).
+
+        After a StoreError commit the same object again: where the answer was lost and not the commit, it is not
+        stored twice.
+        """
         ...
 
     async def lease(self, integration: tuple[str, str], now: datetime, until: datetime, limit: int) -> list[OutboxRow]:
@@ -75,6 +106,18 @@ class Store(Protocol):
 
     async def decisions(self, limit: int) -> Sequence[tuple[Decision, int]]:
         """The newest first, each with how often it was repeated."""
+        ...
+
+    async def transitions_of(self, asked: Asked, limit: int) -> Sequence[TransitionLine]:
+        """Those that fit, the newest first."""
+        ...
+
+    async def decisions_of(self, asked: Asked, limit: int) -> Sequence[DecisionLine]:
+        """Those that fit, the newest first."""
+        ...
+
+    async def alert_keys(self) -> Sequence[AlertKey]:
+        """Every alert of which the history says something, in no order."""
         ...
 
     async def messages(self, limit: int) -> Sequence[OutboxRow]:
@@ -108,6 +151,10 @@ class Store(Protocol):
 
 class StoreError(Exception):
     """The store could not do it; nothing was changed. Trying again may help."""
+
+
+class Fenced(Exception):
+    """Somebody else has taken over (or this one never did): nothing was written, and trying again cannot help."""
 
 
 class Sender(Protocol):

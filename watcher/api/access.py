@@ -3,8 +3,9 @@
 Reading is open, but for message texts and log lines where a token is set. Writing needs the token as a bearer token,
 or as the password of basic authentication. Where none is set, it is allowed from the machine itself (in a cluster:
 from inside the pod) and not through a proxy, whose own machine would be the one that asks; `http.open_writes` opens it
-to everybody. A page of another site in somebody's browser can ask from this machine too, and with a password that the
-browser keeps: a request whose Origin is not this very address is refused.
+to everybody. Alerts may also be posted with a token of their own (`http.posts_token`), which allows nothing else.
+A page of another site in somebody's browser can ask from this machine too, and with a password that the browser keeps:
+a request whose Origin is neither this very address nor one of `http.cors_origins` is refused.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ _NEEDED = "this needs the token of http.token_file: send it as a bearer token, o
 class Access:
     def __init__(self, http: HttpConfig) -> None:
         self._token = http.token.value.encode() if http.token is not None else b""
+        self._posts_token = http.posts_token.value.encode() if http.posts_token is not None else b""
         self._open_writes = http.open_writes
+        self.pages = frozenset(http.cors_origins)
+        """Of other sites, that may ask with the token."""
         self._own = {urlsplit(http.external_url).netloc.lower()} - {""}
         """Where a proxy shows our pages."""
 
@@ -51,6 +55,16 @@ class Access:
             self._authenticated(request)
         elif not self._open_writes:
             self._from_here(request)
+
+    async def posting(self, request: Request) -> None:
+        """Of the one route that takes alerts: the token of those who post is enough."""
+        if self._posts_token:
+            scheme, given = _given(request.headers.get("authorization", ""))
+            if secrets.compare_digest(given, self._posts_token):
+                if scheme == "basic":
+                    self._same_site(request)
+                return
+        await self.writing(request)
 
     async def texts(self, request: Request) -> None:
         """A dependency of every route that shows log lines, message texts or explanations."""
@@ -88,7 +102,7 @@ class Access:
         if origin is None:
             return
         asking = urlsplit(origin)
-        if asking.netloc.lower() in self._own:
+        if asking.netloc.lower() in self._own or (self._token and origin in self.pages):
             return
         here = asking.netloc.lower() == request.headers.get("host", "").lower()
         # A name that its owner lets point to 127.0.0.1 is as foreign as any other (DNS rebinding).

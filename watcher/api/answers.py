@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -15,6 +16,15 @@ from watcher.lib.text import clean
 from watcher.ports import StoreError
 
 _encoder = msgspec.json.Encoder()
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+"""In answers."""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What is wrong with a request, in one sentence that says what to do."""
+
+    error: str
 
 
 def as_json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

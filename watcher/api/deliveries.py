@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from fastapi.responses import Response
 
 from watcher.api.access import Access
-from watcher.api.answers import as_json, plain
+from watcher.api.answers import Time, as_json, plain
+from watcher.api.described import SECURITY, answered
 from watcher.api.inside import Inside
-from watcher.api.queries import Listed, Waiting
+from watcher.api.queries import Id, Listed, Waiting
 from watcher.model.delivery import Delivered, GiveUp, TryLater
 from watcher.model.observations import ResendAsked
 from watcher.model.state import Attempt, MessageState, OutboxRow
@@ -31,16 +32,16 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     title: str
     state: MessageState
-    created_at: datetime
-    next_at: datetime | None
+    created_at: Time
+    next_at: Time | None
     """When it may be tried (again); null once it is over."""
     attempts: int
     error: str
-    finished_at: datetime | None
+    finished_at: Time | None
 
 
 class Try(msgspec.Struct, frozen=True, kw_only=True):
-    at: datetime
+    at: Time
     outcome: str
     """delivered, try_later or give_up."""
     reason: str = ""
@@ -54,23 +55,44 @@ class Whole(Delivery, frozen=True, kw_only=True):
     """Each attempt, oldest first."""
 
 
+class Resent(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    receiver: str
+    integration: str
+    state: MessageState
+
+
 def routes(inside: Inside, access: Access) -> APIRouter:
     router = APIRouter(prefix="/deliveries")
 
-    @router.get("")
+    @router.get("", responses=answered(list[Delivery], 400, 503))
     async def listed(query: Annotated[Listed, Query()]) -> Response:
+        """The newest messages, without their texts."""
         found = await inside.store.deliveries(query.limit, state=query.state, receiver=query.receiver)
-        return as_json([_delivery(row, over) for row, over in found])
+        return as_json([shown_delivery(row, over) for row, over in found])
 
-    @router.get("/{id}", dependencies=[Depends(access.texts)])
-    async def one(id: str) -> Response:
+    @router.get(
+        "/{id}",
+        dependencies=[Depends(access.texts)],
+        responses=answered(Whole, 400, 401, 403, 404, 503),
+        openapi_extra=SECURITY,
+    )
+    async def one(id: Annotated[Id, Path()]) -> Response:
+        """One message with its text and every attempt."""
         row, over = await _found(inside, id)
-        history = tuple(_tries(await inside.store.attempts(id)))
-        fields = msgspec.structs.asdict(_delivery(row, over))
+        history = tuple(tries(await inside.store.attempts(id)))
+        fields = msgspec.structs.asdict(shown_delivery(row, over))
         return as_json(Whole(**fields, text=row.notification.text, history=history))
 
-    @router.post("/{id}/resend", dependencies=[Depends(access.writing)])
-    async def resend(id: str, query: Annotated[Waiting, Query()]) -> Response:
+    @router.post(
+        "/{id}/resend",
+        status_code=202,
+        dependencies=[Depends(access.writing)],
+        responses=answered(Resent, 400, 401, 403, 404, 409, 503, status=202, words="It waits again"),
+        openapi_extra=SECURITY,
+    )
+    async def resend(id: Annotated[Id, Path()], query: Annotated[Waiting, Query()]) -> Response:
+        """Send a dead letter again."""
         row, _ = await _found(inside, id)
         _check_resend(inside, row)
         return as_json(await _sent_again(inside, row, query.wait), 202)
@@ -85,7 +107,7 @@ async def _found(inside: Inside, id: str) -> tuple[OutboxRow, datetime | None]:
     return found
 
 
-def _delivery(row: OutboxRow, over: datetime | None) -> Delivery:
+def shown_delivery(row: OutboxRow, over: datetime | None) -> Delivery:
     return Delivery(
         id=row.id,
         receiver=row.receiver,
@@ -103,7 +125,7 @@ def _delivery(row: OutboxRow, over: datetime | None) -> Delivery:
     )
 
 
-def _tries(attempts: Iterable[Attempt]) -> Iterator[Try]:
+def tries(attempts: Iterable[Attempt]) -> Iterator[Try]:
     for attempt in attempts:
         match attempt.outcome:
             case Delivered():
@@ -133,7 +155,7 @@ def _check_resend(inside: Inside, row: OutboxRow) -> None:
         raise HTTPException(409, "only a dead letter can be sent again: it is on its way already")
 
 
-async def _sent_again(inside: Inside, row: OutboxRow, wait: timedelta) -> dict[str, object]:
+async def _sent_again(inside: Inside, row: OutboxRow, wait: timedelta) -> Resent:
     """The answer, once it is stored that the message waits again."""
     asked = ResendAsked(
         at=inside.clock.now(),
@@ -148,4 +170,4 @@ async def _sent_again(inside: Inside, row: OutboxRow, wait: timedelta) -> dict[s
         await inside.intake.put(asked)
         if not await followed.until(lambda: bool(followed.rows), wait):
             raise HTTPException(503, "this is not stored yet, and is done when the database answers: /-/ready says why")
-    return {"id": row.id, "receiver": row.receiver, "integration": row.integration, "state": MessageState.QUEUED}
+    return Resent(id=row.id, receiver=row.receiver, integration=row.integration, state=MessageState.QUEUED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import msgspec
@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from fastapi.responses import Response
 
 from watcher.api.access import Access
-from watcher.api.answers import as_json, plain
+from watcher.api.answers import Time, as_json, plain
+from watcher.api.described import SECURITY, answered
 from watcher.api.inside import Inside
 from watcher.api.queries import Waiting
 from watcher.model.config import Receiver
@@ -28,11 +29,26 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Messages that are not delivered yet."""
     failures: int
     """In a row."""
-    not_before: datetime | None
+    not_before: Time | None
     """Nothing is sent earlier."""
-    dead_at: datetime | None
+    dead_at: Time | None
     """The last dead letter since something was delivered."""
     error: str
+
+
+class TestedReceiver(msgspec.Struct, frozen=True, kw_only=True):
+    receiver: str
+    integrations: tuple[Tested, ...]
+
+
+class Mistake(msgspec.Struct, frozen=True, kw_only=True):
+    """An annotation that does not do what its author meant."""
+
+    namespace: str
+    object: str
+    annotation: str
+    problem: str
+    last_seen: Time
 
 
 class Tested(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +65,9 @@ def routes(inside: Inside, access: Access) -> APIRouter:
     router = APIRouter()
     numbers = itertools.count(1)
 
-    @router.get("/channels")
+    @router.get("/channels", responses=answered(list[Health]))
     async def channels() -> Response:
+        """How each integration of each receiver does."""
         return as_json(
             [
                 _health(inside, (receiver.name, name))
@@ -59,19 +76,27 @@ def routes(inside: Inside, access: Access) -> APIRouter:
             ]
         )
 
-    @router.post("/receivers/{name:path}/test", dependencies=[Depends(access.writing)])
+    @router.post(
+        "/receivers/{name:path}/test",
+        status_code=202,
+        dependencies=[Depends(access.writing)],
+        responses=answered(TestedReceiver, 400, 401, 403, 404, 409, 503, status=202, words="It was tried"),
+        openapi_extra=SECURITY,
+    )
     async def test(name: str, query: Annotated[Waiting, Query()]) -> Response:
+        """Send one marked message to each integration of a receiver."""
         receiver = _receiver(inside, name)
         now = inside.clock.now()
         asked = SendTestAsked(at=now, receiver=name, id=f"{now:%Y%m%dT%H%M%S.%f}-{next(numbers)}")
         integrations = await _tested(inside, receiver, asked, query.wait)
-        return as_json({"receiver": name, "integrations": integrations}, 202)
+        return as_json(TestedReceiver(receiver=name, integrations=tuple(integrations)), 202)
 
-    @router.get("/mistakes")
+    @router.get("/mistakes", responses=answered(list[Mistake]))
     async def mistakes() -> Response:
+        """Annotations that do not do what was meant, the newest first."""
         seen = inside.mistakes()
         newest = sorted(seen.items(), key=lambda item: (item[1], item[0]), reverse=True)
-        return as_json([msgspec.structs.asdict(mistake) | {"last_seen": at} for mistake, at in newest])
+        return as_json([Mistake(**msgspec.structs.asdict(mistake), last_seen=at) for mistake, at in newest])
 
     return router
 

@@ -1,8 +1,8 @@
 """Alertmanager's API v2: paths, verbs, and what its framework answers to a request that it cannot use.
 
 Clients read these answers, so they are its own to the byte where that is possible: an application of its own, beside
-ours, which words its errors otherwise. Closed to pages of other sites: no answer has CORS headers.
-What the paths do is in `v2status`, `v2alerts` and `v2silences`. Not here yet: POST /alerts.
+ours, which words its errors otherwise. What the paths do is in `v2status`, `v2alerts`, `v2post` and `v2silences`; they
+are described in `v2described`, which is handed out as `/openapi.json`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from watcher.api import v2shapes
+from watcher.api import v2described, v2shapes
 from watcher.api.access import Access
 from watcher.api.inside import Inside
 from watcher.api.v2alerts import Alerts
@@ -31,6 +31,10 @@ Handler = Callable[[Request], Awaitable[Response]]
 Verbs = Mapping[str, Handler]
 
 
+async def _described(request: Request) -> Response:
+    return v2shapes.body(v2described.document())
+
+
 class V2:
     """An ASGI application, to be mounted at PREFIX."""
 
@@ -42,6 +46,7 @@ class V2:
             "/alerts": {"GET": alerts.listed, "POST": Posts(inside, access).put},
             "/alerts/groups": {"GET": alerts.groups},
             "/silences": {"GET": silences.listed, "POST": silences.put},
+            "/openapi.json": {"GET": _described},
         }
         self._silence: Verbs = {"GET": silences.one, "DELETE": silences.expire}
 

@@ -159,8 +159,12 @@ def _status(view: View, alert: Alert, muting: Muting) -> AlertStatus:
     inhibited = tuple(sorted({each.fingerprint for each in above if each is not None}))
     silenced = muting.by(alert.labels)
     hinted = (HINT,) if alert.muted_until is not None and alert.muted_until > muting.now else ()
-    state = "suppressed" if inhibited or silenced or hinted else "active"
-    return AlertStatus(inhibitedBy=inhibited, mutedBy=hinted, silencedBy=silenced, state=state)
+    return AlertStatus(
+        inhibitedBy=inhibited,
+        mutedBy=hinted,
+        silencedBy=silenced,
+        state="suppressed" if inhibited or silenced or hinted else "active",
+    )
 
 
 def _muted(status: AlertStatus, names: tuple[str, ...]) -> AlertStatus:

@@ -50,12 +50,13 @@ class Posts:
         self._numbers = itertools.count(1)
 
     async def put(self, request: Request) -> Response:
-        await self._access.writing(request)
+        await self._access.posting(request)
         found = _parsed(await read_body(request, LARGEST_BODY))
         alerts, refused = [], []
         for number, one in enumerate(found):
             alert = _alert(number, one)
             problem = _problem(alert)
+            self._count(alert, problem)
             if problem:
                 refused.append(problem)
             else:
@@ -73,7 +74,17 @@ class Posts:
         answer = await self._inside.outcomes.ask(self._inside.intake, asked, PATIENCE)
         if answer is None:
             raise Said(503, _NOT_STORED)
-        return answer.text.split("\n") if answer.code != 200 else []
+        refused = answer.text.split("\n") if answer.code != 200 else []
+        self._inside.posts.invalid += len(refused)
+        return refused
+
+    def _count(self, alert: PostedAlert, problem: str) -> None:
+        stats = self._inside.posts
+        if alert.ends_at is not None and alert.ends_at <= self._inside.clock.now():
+            stats.resolved += 1
+        else:
+            stats.firing += 1
+        stats.invalid += bool(problem)
 
 
 def _parsed(body: bytes) -> list[_Alert | None]:

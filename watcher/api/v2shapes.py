@@ -6,17 +6,21 @@ Times have three digits of a second and are UTC, whatever zone the sender used. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from starlette.responses import Response
 
-from watcher.model.silence import Silence, SilenceMatcher
+from watcher.model.silence import Silence
 
 _encoder = msgspec.json.Encoder()
 HEADERS = {"Cache-Control": "no-store"}
+
+
+When = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+SilenceState = Literal["active", "pending", "expired"]
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -27,17 +31,17 @@ class AlertStatus(msgspec.Struct, frozen=True, kw_only=True):
     inhibitedBy: tuple[str, ...]
     mutedBy: tuple[str, ...]
     silencedBy: tuple[str, ...]
-    state: str
+    state: Literal["active", "suppressed", "unprocessed"]
 
 
 class GettableAlert(msgspec.Struct, frozen=True, kw_only=True):
     annotations: dict[str, str]
-    endsAt: str
+    endsAt: When
     fingerprint: str
     receivers: tuple[Named, ...]
-    startsAt: str
+    startsAt: When
     status: AlertStatus
-    updatedAt: str
+    updatedAt: When
     generatorURL: str | msgspec.UnsetType = msgspec.UNSET
     labels: dict[str, str]
 
@@ -46,6 +50,30 @@ class AlertGroup(msgspec.Struct, frozen=True, kw_only=True):
     alerts: tuple[GettableAlert, ...]
     labels: dict[str, str]
     receiver: Named
+
+
+class Matcher(msgspec.Struct, frozen=True, kw_only=True):
+    isEqual: bool
+    isRegex: bool
+    name: str
+    value: str
+
+
+class SilenceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    state: SilenceState
+
+
+class GettableSilence(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    status: SilenceStatus
+    updatedAt: When
+    annotations: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    comment: str
+    createdBy: str
+    endsAt: When
+    matchers: tuple[Matcher, ...]
+    startsAt: When
+    untilResolved: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 def body(found: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -73,24 +101,20 @@ def sorted_labels(labels: Mapping[str, str]) -> dict[str, str]:
     return dict(sorted(labels.items()))
 
 
-def silence(one: Silence, at: datetime) -> dict[str, Any]:
+def silence(one: Silence, at: datetime) -> GettableSilence:
     """A silence with the state that it has at that time."""
-    found: dict[str, Any] = {"id": one.id, "status": {"state": one.state(at)}, "updatedAt": time(one.updated_at)}
-    if one.annotations:
-        found["annotations"] = sorted_labels(one.annotations)
-    found |= {
-        "comment": one.comment,
-        "createdBy": one.created_by,
-        "endsAt": time(one.ends_at),
-        "matchers": _matchers(one.matchers),
-        "startsAt": time(one.starts_at),
-    }
-    if one.until_resolved:
-        found["untilResolved"] = True
-    return found
-
-
-def _matchers(matchers: Iterable[SilenceMatcher]) -> list[dict[str, Any]]:
-    return [
-        {"isEqual": one.is_equal, "isRegex": one.is_regex, "name": one.name, "value": one.value} for one in matchers
-    ]
+    return GettableSilence(
+        id=one.id,
+        status=SilenceStatus(state=one.state(at)),
+        updatedAt=time(one.updated_at),
+        annotations=sorted_labels(one.annotations) if one.annotations else msgspec.UNSET,
+        comment=one.comment,
+        createdBy=one.created_by,
+        endsAt=time(one.ends_at),
+        matchers=tuple(
+            Matcher(isEqual=each.is_equal, isRegex=each.is_regex, name=each.name, value=each.value)
+            for each in one.matchers
+        ),
+        startsAt=time(one.starts_at),
+        untilResolved=True if one.until_resolved else msgspec.UNSET,
+    )

@@ -26,7 +26,7 @@ from watcher.api.app import Readiness, make_app
 from watcher.api.inside import Inside, PostStats
 from watcher.api.outcomes import Outcomes
 from watcher.app import access
-from watcher.app.metrics import Parts, service_metrics
+from watcher.app.metrics import Parts, Replica, service_metrics, standby_metrics
 from watcher.app.watching import Watching, scopes
 from watcher.deliver.factory import make_sender
 from watcher.deliver.heartbeat import HeartbeatUrl
@@ -331,6 +331,10 @@ class Service:
         return (*sources, *(trouble for trouble in own if trouble))
 
     def metrics(self) -> Iterable[Metric]:
+        """Of one that stands by only its own: what it read from the store is the leader's to show."""
+        ready = not self.readiness().waiting
+        if not self.leader.is_leader:
+            return standby_metrics(Replica(ready=ready, reload=self.reloads, leader=self.leader))
         parts = Parts(
             writer=self.writer,
             dispatcher=self.dispatcher,
@@ -339,7 +343,7 @@ class Service:
             dead_letters=self.dead_letters,
             streams=self.watching.stats if self.watching is not None else (),
             began=self._outside.began,
-            ready=not self.readiness().waiting,
+            ready=ready,
             posts=self.posts,
             reload=self.reloads,
             leader=self.leader,

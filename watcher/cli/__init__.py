@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from watcher import __version__, client
-from watcher.cli import deliveries, importing, running, silences, trying
+from watcher.cli import deliveries, explaining, importing, running, silences, trying
 from watcher.ports import StoreError
 from watcher.settings.errors import ConfigErrors
 from watcher.source.errors import SourceError
@@ -45,6 +45,7 @@ app.command("test")(trying.rule_tests)
 app.command()(running.record)
 app.command()(trying.replay)
 app.add_typer(importing.import_app, name="import")
+app.command()(explaining.explain)
 app.add_typer(deliveries.deliveries_app, name="deliveries")
 app.command("send-test")(deliveries.send_test)
 app.add_typer(silences.silence_app, name="silence")

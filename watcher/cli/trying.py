@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -13,21 +14,37 @@ from watcher.cli.options import DEFAULT_CONFIG, ConfigOption, Format, FormatOpti
 from watcher.model.config import FirstStart
 from watcher.settings.load import check_all, load
 
+RbacOption = Annotated[
+    bool, typer.Option("--rbac", help="Ask the cluster too: may this account read what the configuration needs?")
+]
 
-def check(config: ConfigOption = None, rules: RulesOption = None, format: FormatOption = Format.text) -> None:
+
+def check(
+    config: ConfigOption = None,
+    rules: RulesOption = None,
+    rbac: RbacOption = False,
+    format: FormatOption = Format.text,
+) -> None:
     """Validate the configuration and the rules; print every error as file:line:column: message."""
+    from watcher.cli import access
+
     if config is None and DEFAULT_CONFIG.exists():
         config = DEFAULT_CONFIG
     problems = check_all(config, rules)
-    errors = [problem for problem in problems if problem.is_error]
+    ok = not any(problem.is_error for problem in problems)
+    # What a wrong configuration needs is not known.
+    report = asyncio.run(access.review(load(config, rules))) if rbac and ok else None
     if format is Format.json:
-        print(msgspec.json.encode({"ok": not errors, "problems": problems}).decode())
+        found: dict[str, Any] = {"ok": ok and (report is None or report.ok), "problems": problems}
+        print(msgspec.json.encode(found if report is None else found | {"access": report}).decode())
     else:
         for problem in problems:
             print(problem, file=sys.stderr if problem.is_error else sys.stdout)
-        if not errors:
+        if ok:
             print("the configuration and the rules are fine")
-    raise typer.Exit(1 if errors else 0)
+        for line in access.lines(report) if report is not None else ():
+            print(line)
+    raise typer.Exit(0 if ok and (report is None or report.ok) else 1)
 
 
 def rule_tests(files: list[Path], format: FormatOption = Format.text) -> None:

@@ -1,17 +1,27 @@
-"""Who may do what: bearer tokens, and rules that deny.
+"""Who may do what: bearer tokens, what roles and bindings grant, and rules that deny.
 
-With no token set, everybody is welcome, as on a local test cluster. Denied rules answer 403 on the resource paths and
-"no" to a SelfSubjectAccessReview, so that both agree. Everything may be changed while the server runs.
+With no token set, everybody is welcome, as on a local test cluster; without `bind`, everybody may do everything. What
+is refused is 403 on the resource paths and "no" to a SelfSubjectAccessReview, so that both agree. Everything may be
+changed while the server runs. How RBAC reads roles is in grants.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
+from watcher.demo.grants import Asked, Grant, grants_of
 from watcher.demo.resources import JsonObject
-from watcher.demo.status import ApiError, failure, unauthorized
+from watcher.demo.status import ApiError, failure, invalid, unauthorized
+
+__all__ = ["USER", "Access", "Asked", "Denied", "forbidden"]
 
 USER = "system:serviceaccount:watcher:watcher"
+ACCOUNT = "watcher/watcher"
+
+NODE_STATS = Asked(verb="get", resource="nodes", subresource="stats")
+"""What a kubelet asks the API server about whoever wants its statistics."""
 
 
 class Denied(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,17 +47,6 @@ class Denied(msgspec.Struct, frozen=True, kw_only=True):
         return self.namespace in ("", asked.namespace)
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """One request, as authorisation sees it."""
-
-    verb: str
-    resource: str
-    group: str = ""
-    subresource: str = ""
-    namespace: str = ""
-    name: str = ""
-
-
 class Access:
     """The tokens and the rules of one server."""
 
@@ -59,6 +58,12 @@ class Access:
         self.kubelet_unprivileged: set[str] = set()
         """Known tokens without `get nodes/stats`: 403."""
         self.denied: list[Denied] = []
+        self.grants: tuple[Grant, ...] | None = None
+        """What is allowed; None: everything."""
+
+    def bind(self, documents: Iterable[JsonObject], account: str = ACCOUNT) -> None:
+        """From now on only what these roles and bindings give to the service account `namespace/name`."""
+        self.grants = grants_of(documents, account)
 
     def deny(self, **rule: str) -> None:
         """`deny(verb="list", resource="nodes")`, `deny(resource="pods", scope="cluster")`."""
@@ -72,11 +77,19 @@ class Access:
         """200, 401 or 403 for a request to a kubelet."""
         token = authorization.removeprefix("Bearer ").strip()
         if token in self.kubelet_tokens:
-            return 200
+            return 200 if self.allows(NODE_STATS) else 403
         return 403 if token in self.kubelet_unprivileged else 401
 
     def allows(self, asked: Asked) -> bool:
-        return not any(rule.covers(asked) for rule in self.denied)
+        return bool(self.why_allowed(asked))
+
+    def why_allowed(self, asked: Asked) -> str:
+        """In a real server's words; empty: it is not."""
+        if any(rule.covers(asked) for rule in self.denied):
+            return ""
+        if self.grants is None:
+            return "this demo allows everything"
+        return next((grant.why for grant in self.grants if grant.covers(asked)), "")
 
     def authorize(self, asked: Asked) -> None:
         """ApiError 403 when a rule denies it."""
@@ -84,24 +97,21 @@ class Access:
             raise forbidden(asked)
 
     def review(self, review: JsonObject) -> JsonObject:
-        """The answer to a SelfSubjectAccessReview."""
-        attributes = (review.get("spec") or {}).get("resourceAttributes") or {}
-        asked = Asked(
-            verb=attributes.get("verb", ""),
-            resource=attributes.get("resource", ""),
-            group=attributes.get("group", ""),
-            subresource=attributes.get("subresource", ""),
-            namespace=attributes.get("namespace", ""),
-            name=attributes.get("name", ""),
-        )
-        allowed = self.allows(asked)
-        status: JsonObject = {"allowed": allowed} if allowed else {"allowed": False, "reason": "denied by this demo"}
+        """The answer to a SelfSubjectAccessReview; ApiError 422 for one that asks nothing."""
+        spec: JsonObject = review.get("spec") or {}
+        attributes: JsonObject = spec.get("resourceAttributes") or {}
+        if bool(attributes) == bool(spec.get("nonResourceAttributes")):
+            raise invalid("exactly one of nonResourceAttributes or resourceAttributes must be specified")
+        names = Asked.__struct_fields__
+        asked = Asked(**{"verb": "", "resource": ""} | {name: attributes.get(name) or "" for name in names})
+        # Paths that are no resources are nowhere granted by roles that a namespace could hold.
+        why = self.why_allowed(asked) if attributes or self.grants is None else ""
         return {
             "kind": "SelfSubjectAccessReview",
             "apiVersion": "authorization.k8s.io/v1",
             "metadata": {"creationTimestamp": None},
-            "spec": review.get("spec") or {},
-            "status": status,
+            "spec": spec,
+            "status": {"allowed": True, "reason": why} if why else {"allowed": False},
         }
 
 

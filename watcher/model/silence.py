@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -36,8 +37,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     due: datetime | None = None
     """When its state changes next, or it is forgotten."""
 
-    def state(self, at: datetime) -> str:
-        """pending, active or expired."""
+    def state(self, at: datetime) -> Literal["pending", "active", "expired"]:
         if at >= self.ends_at:
             return "expired"
         return "active" if at >= self.starts_at else "pending"

@@ -251,6 +251,16 @@ class Member(Row, frozen=True, kw_only=True):
     """Its signal was gone when it was looked at last; `signal` is what it was before."""
 
 
+class Unmet(Row, frozen=True, kw_only=True):
+    """A rule looks at a signal that is true, and does not hold (memory only; the history has the reason)."""
+
+    key: MemberKey
+    where: bool | None
+    """None: undecided."""
+    text: str
+    """A hash of the rule's text."""
+
+
 class EndReason(StrEnum):
     RECOVERED = "recovered"
     DELETED = "deleted"

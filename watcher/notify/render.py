@@ -57,7 +57,15 @@ def summary(envelope: Envelope, alerts: Sequence[AlertFacts]) -> Notification:
 def _cases(envelope: Envelope, alerts: Sequence[AlertFacts]) -> list[Case]:
     lines, at = log_lines(min(len(alerts), FULL)), envelope.at.astimezone(envelope.zone)
     cases = [
-        Case(facts=facts, at=at, grouped=len(alerts) > 1, log_lines=lines, links=envelope.links) for facts in alerts
+        Case(
+            facts=facts,
+            at=at,
+            grouped=len(alerts) > 1,
+            log_lines=lines,
+            links=envelope.links,
+            external_url=envelope.external_url,
+        )
+        for facts in alerts
     ]
     return sorted(cases, key=by_weight)
 

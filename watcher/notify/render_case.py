@@ -34,6 +34,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     grouped: bool = False
     log_lines: int = 12
     links: tuple[LinkConfig, ...] = ()
+    external_url: str = ""
+    """Where people reach Watcher; empty: there are no links to it."""
 
     @property
     def alert(self) -> Alert:

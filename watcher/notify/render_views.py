@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
 from watcher.model.message import AlertView
-from watcher.model.state import Member
+from watcher.model.state import Alert, Member
 from watcher.notify.render_case import Case
 from watcher.notify.render_links import source_url
 from watcher.notify.render_text import safe
@@ -26,12 +27,19 @@ def view(case: Case) -> AlertView:
         labels=alert.labels,
         annotations={key: safe(value) for key, value in alert.annotations.items()},
         starts_at=alert.starts_at,
-        ends_at=alert.ends_at,
+        ends_at=_end(alert),
         end_reason=alert.end_reason.value if alert.end_reason is not None else None,
         fingerprint=alert.fingerprint,
         generator_url=source_url(alert),
         members=tuple(_member(member) for member in case.members),
     )
+
+
+def _end(alert: Alert) -> datetime | None:
+    """When it ended; of one that was posted, what it was told to be, not when that was heard."""
+    if alert.ends_at is None or alert.posted is None:
+        return alert.ends_at
+    return min(alert.ends_at, max(alert.posted.ends_at, alert.starts_at))
 
 
 def _member(member: Member) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from watcher.model.identity import AlertKey, MemberKey, Workload
 from watcher.model.rule import CompiledRule, Verdict
 from watcher.model.signals import AnySignal, Signal
 from watcher.model.state import Alert, AlertState, EndReason, Member, MemberState
+from watcher.pipeline import unmet
 from watcher.pipeline.alerting import alert_fires, end_alert
 from watcher.pipeline.core import REPLACEMENT_PATIENCE, Step
 from watcher.pipeline.explaining import effects_changed, explain
@@ -67,6 +68,7 @@ def judge(step: Step, judged: Judged, findings: Findings, baseline: Baseline) ->
     if not findings.states and findings.occurrences and findings.histories == {}:
         return
     members = {member.key: member for member in step.draft.members.by("uid", judged.uid)}
+    unmet.gone(step, judged.uid, findings.states, judged.kinds)
     for signal in findings.states:
         deaths = findings.new_deaths.get(signal.subject.container, 0)
         for rule in step.core.by_signal.get(type(signal), ()):
@@ -85,7 +87,9 @@ def judge(step: Step, judged: Judged, findings: Findings, baseline: Baseline) ->
 def _begin(step: Step, judged: Judged, rule: CompiledRule, signal: AnySignal, baseline: Baseline) -> None:
     verdict = verdict_of(rule, signal)
     if move_member(None, event_of(rule, None, verdict)) is None:
+        unmet.note(step, rule, signal, verdict)
         return
+    unmet.forget(step, rule, signal)
     member = _pending(step, judged, rule, signal, baseline)
     _store(step, member, None, "the rule holds")
     if member.overdue:
@@ -245,7 +249,9 @@ def _occurred(step: Step, judged: Judged, rule: CompiledRule, signal: AnySignal,
     if not verdict.where:
         if member is not None and same:
             _end(step, member, "its circumstances have passed")
+        unmet.note(step, rule, signal, verdict)
         return
+    unmet.forget(step, rule, signal)
     until = signal.since + rule.keep_firing_for
     if member is None:
         if until > step.at or rule.hold:
@@ -298,6 +304,7 @@ def states_gone(step: Step, uid: str) -> None:
 
 
 def pod_gone(step: Step, uid: str) -> None:
+    unmet.drop(step, uid)
     for member in step.draft.members.by("uid", uid):
         _end(step, member, "its pod is gone", gone=True)
 

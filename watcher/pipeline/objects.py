@@ -31,7 +31,7 @@ from watcher.model.signals import (
     NodeSignal,
 )
 from watcher.model.state import ClaimState, EndReason, NamespaceState, NodeState, PodState, ScopeState, Warned
-from watcher.pipeline import hinting, judging, sight, volumes
+from watcher.pipeline import hinting, judging, sight, unmet, volumes
 from watcher.pipeline.core import Step
 from watcher.pipeline.judging import NO_BASELINE, Baseline, Judged
 
@@ -178,6 +178,7 @@ def _close(step: Step, uid: str, kinds: tuple[type, ...] = (object,)) -> None:
 def _claim_gone(step: Step, namespace: str, name: str) -> None:
     step.draft.claims.drop((namespace, name))
     _close(step, claim_uid(namespace, name))
+    unmet.drop(step, claim_uid(namespace, name))
     volumes.claim_gone(step, namespace, name)
 
 
@@ -251,6 +252,7 @@ def _node_gone(step: Step, state: NodeState) -> None:
     if state.gone:
         return
     _close(step, node_uid(name), NODE_KINDS)
+    unmet.drop(step, node_uid(name))
     since = state.silent_since or step.at
     step.draft.nodes.put(name, msgspec.structs.replace(state, gone=True, silent_since=since))
     for old in list(step.draft.nodes.all()):

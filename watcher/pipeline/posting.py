@@ -49,8 +49,8 @@ def _take(step: Step, one: PostedAlert) -> None:
     old = step.draft.alerts.get(key)
     posting = _merged(old.posted if old is not None else None, _posting(step, one), step)
     if posting.ends_at <= step.at:
-        if old is not None and old.ends_at is None:
-            _end(step, old, posting, EndReason.RECOVERED)
+        if old is not None:
+            _over(step, msgspec.structs.replace(old, annotations=dict(one.annotations)), posting)
     elif old is None:
         _begin(step, key, labels, one, posting)
     else:
@@ -121,6 +121,15 @@ def _go_on(step: Step, old: Alert, one: PostedAlert, posting: Posting) -> None:
         return
     step.transition(old.key, "", AlertState.ENDED, AlertState.FIRING, "it was posted again")
     step.touch(msgspec.structs.replace(changed, news=True))
+
+
+def _over(step: Step, old: Alert, posting: Posting) -> None:
+    """It has ended; one of whose end nobody was told yet takes the newest texts and the latest end."""
+    if old.ends_at is None:
+        _end(step, old, posting, EndReason.RECOVERED)
+    else:
+        ends = max(old.ends_at, posting.ends_at)
+        step.draft.alerts.put(old.key, msgspec.structs.replace(old, posted=posting, ends_at=ends))
 
 
 def expire(step: Step, alert: Alert) -> None:

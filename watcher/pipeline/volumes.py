@@ -37,7 +37,7 @@ from watcher.model.identity import Workload
 from watcher.model.observations import Scope, StatsSampled
 from watcher.model.rule import CompiledRule
 from watcher.model.signals import VolumeUsage
-from watcher.model.state import EndReason, Member, Reading, VolumeHistory
+from watcher.model.state import ClaimState, EndReason, Member, Reading, VolumeHistory
 from watcher.pipeline import judging
 from watcher.pipeline.core import Step
 
@@ -119,11 +119,7 @@ def _claim(step: Step, node: str, claim: Claim, mount: Mount) -> None:
     if mount.reading is None:
         _mounted(step, row)
         return
-    about: dict[str, Any] = {"pods": mount.pods[:MOST_PODS]}
-    if state is not None:
-        meta = state.claim.metadata
-        about["storage_class"] = storage_class(state.claim) or ""
-        about |= {"labels": meta.labels or {}, "annotations": meta.annotations or {}}
+    about: dict[str, Any] = {"pods": mount.pods[:MOST_PODS], **_about_claim(state)}
     begun = row or VolumeHistory(namespace=namespace, claim=name, since=step.at)
     if uid and begun.uid != uid:
         begun = msgspec.structs.replace(begun, uid=uid)
@@ -137,15 +133,42 @@ def _node_disk(step: Step, sample: Sample, shared: Mapping[Claim, Reading]) -> N
     for namespace, name in sorted(shared):
         if step.draft.volumes.get((namespace, name, "")) is not None:
             claim_gone(step, namespace, name, EndReason.OUT_OF_SCOPE)
-    state = step.draft.nodes.get(sample.node)
-    meta = state.node.metadata if state is not None else None
-    about = {"labels": meta.labels or {}, "annotations": meta.annotations or {}} if meta is not None else {}
+    about = _about_node(step, sample.node)
     begun = row or VolumeHistory(namespace="", claim="", node=sample.node, since=step.at)
     if begun.claims != claims:
         begun = msgspec.structs.replace(begun, claims=claims)
     reading = newest((*shared.values(), *([sample.disk] if sample.disk is not None else [])))
     assert reading is not None
     _measured(step, row, begun, reading, about)
+
+
+def _about_claim(state: ClaimState | None) -> dict[str, Any]:
+    """What a claim's object says of itself."""
+    if state is None:
+        return {}
+    meta = state.claim.metadata
+    labels, annotations = meta.labels or {}, meta.annotations or {}
+    return {"storage_class": storage_class(state.claim) or "", "labels": labels, "annotations": annotations}
+
+
+def _about_node(step: Step, name: str) -> dict[str, Any]:
+    state = step.draft.nodes.get(name)
+    meta = state.node.metadata if state is not None else None
+    return {"labels": meta.labels or {}, "annotations": meta.annotations or {}} if meta is not None else {}
+
+
+def true_of(step: Step, row: VolumeHistory) -> VolumeUsage | None:
+    """How full a volume is by what was measured last, for those who ask; None: it is not measured any more."""
+    if not row.readings or step.at - row.readings[0].at > STALE_AFTER:
+        return None
+    about: dict[str, Any] = {"cluster": step.core.cluster}
+    if row.claim:
+        pods = step.draft.pods.by("claim", (row.namespace, row.claim))
+        about["pods"] = tuple(sorted(pod.name for pod in pods if not pod.finished))[:MOST_PODS]
+        about |= _about_claim(step.draft.claims.get((row.namespace, row.claim)))
+    else:
+        about |= _about_node(step, row.node)
+    return usage(row, about, step.at)
 
 
 def _measured(

@@ -31,3 +31,19 @@ def is_http_url(text: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return False
+
+
+def is_origin(text: str) -> bool:
+    """As browsers write the page that asks: `https://karma.example.org`, no path, no default port, small letters."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    return usual is not None and bool(host) and port != usual and text == _origin(parts.scheme, host or "", port)
+
+
+def _origin(scheme: str, host: str, port: int | None) -> str:
+    return f"{scheme}://{host}" + (f":{port}" if port is not None else "")

@@ -30,6 +30,10 @@ class LiveConfig:
         """Whether it is another one than was read last, be that right or wrong."""
         return self._reads.changed()
 
+    def content(self) -> bytes:
+        """Stands for all that was read last: files with their hashes."""
+        return b"".join(str(path).encode() + found for path, found in sorted(self._reads.files.items()))
+
     def directories(self) -> set[Path]:
         """Where its files lie."""
         return self._reads.directories()

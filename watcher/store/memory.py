@@ -14,8 +14,12 @@ from typing import Any
 import msgspec
 
 from watcher.model.changes import Changes, View
+from watcher.model.history import Asked, DecisionLine, TransitionLine
+from watcher.model.identity import AlertKey
 from watcher.model.silence import SilenceChange
 from watcher.model.state import Attempt, Decision, MessageState, Meta, OutboxRow, ScopeState, Transition
+from watcher.ports import Leader
+from watcher.store import kept
 from watcher.store.counting import Line, Matter, count, matter
 
 _STATE = ("scopes", "histories", "volumes", "members", "alerts", "groups", "told", "channels", "silences")
@@ -37,6 +41,7 @@ class MemoryStore:
         self._state: dict[str, dict[Any, Any]] = {name: {} for name in _STATE}
         self._meta = Meta()
         self._last_commit: datetime | None = None
+        self._leader: Leader | None = None
         self._messages: dict[str, _Message] = {}
         self._queued: dict[tuple[str, str], dict[str, _Message]] = {}
         self._transitions: list[Transition] = []
@@ -44,6 +49,19 @@ class MemoryStore:
         self._lines: list[Line] = []
         self._attempts: list[Attempt] = []
         self._silence_changes: list[SilenceChange] = []
+
+    async def take_over(self, holder: str, address: str) -> int:
+        """There is never anybody else, so this store may be written without it too."""
+        epoch = 1 if self._leader is None else self._leader.epoch + 1
+        self._leader = Leader(epoch=epoch, holder=holder, address=address, since=None)
+        await self.release_all()
+        return epoch
+
+    async def leader(self) -> Leader | None:
+        return self._leader
+
+    async def last_commit(self) -> datetime | None:
+        return self._last_commit
 
     async def load(self) -> tuple[View, datetime | None]:
         view = View()
@@ -100,6 +118,16 @@ class MemoryStore:
 
     async def decisions(self, limit: int) -> Sequence[tuple[Decision, int]]:
         return [(line.decision, line.count) for line in self._lines[: -limit - 1 : -1]]
+
+    async def transitions_of(self, asked: Asked, limit: int) -> Sequence[TransitionLine]:
+        return kept.transitions(self._transitions, asked, limit)
+
+    async def decisions_of(self, asked: Asked, limit: int) -> Sequence[DecisionLine]:
+        return kept.decisions(self._lines, asked, limit)
+
+    async def alert_keys(self) -> Sequence[AlertKey]:
+        decided = {line.decision.alert for line in self._lines if line.decision.alert is not None}
+        return list({row.alert for row in self._transitions} | decided)
 
     async def messages(self, limit: int) -> Sequence[OutboxRow]:
         newest = sorted(self._messages.values(), key=_age, reverse=True)

@@ -6,6 +6,7 @@ for good, so it is imported only where a migration is due: the name of a migrati
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -13,8 +14,14 @@ from sqlalchemy import Connection, inspect, text
 from watcher.ports import StoreError
 
 
-def upgrade(connection: Connection, directory: Path) -> None:
-    """To the newest revision; StoreError if the store was written by a newer Watcher."""
+def upgrade(connection: Connection, directory: Path, lock: Callable[[Connection], None] = lambda _: None) -> None:
+    """To the newest revision; StoreError if the store was written by a newer Watcher.
+
+    `lock` sees to it that of several processes one migrates, and the others find it done when they have it.
+    """
+    if _present(connection) == newest(directory):
+        return
+    lock(connection)
     if _present(connection) == newest(directory):
         return
     from alembic import command

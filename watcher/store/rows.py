@@ -32,7 +32,7 @@ from watcher.model.state import (
     VolumeHistory,
 )
 from watcher.store import tables
-from watcher.store.keys import alert_key, alert_text, member_text
+from watcher.store.keys import alert_key, alert_text, member_text, short
 
 Row = dict[str, Any]
 """Column names and values, as SQLAlchemy takes them."""
@@ -108,14 +108,14 @@ STATE: tuple[Kind, ...] = (
     Kind(
         name="alerts",
         table=tables.alerts,
-        key=lambda key: {"key": alert_text(key)},
+        key=lambda key: {"key": short(alert_text(key))},
         write=_encoded,
         read=_decoded(Alert, lambda row: row.key),
     ),
     Kind(
         name="groups",
         table=tables.groups,
-        key=lambda key: {"id": key},
+        key=lambda key: {"id": short(key)},
         write=_encoded,
         read=_decoded(Group, lambda row: row.id),
     ),
@@ -139,7 +139,7 @@ STATE: tuple[Kind, ...] = (
         key=lambda key: {
             "receiver": key.receiver,
             "integration": key.integration,
-            "alert": alert_text(key.alert),
+            "alert": short(alert_text(key.alert)),
         },
         write=_encoded,
         read=_decoded(Told, lambda row: row.key),

@@ -1,9 +1,9 @@
 """The store in SQL: one transaction per commit, and a database that fails is a `StoreError` that changed nothing.
 
-A record that cannot be a row is a mistake of ours, raised as it is: trying it again would not help.
-SQLite only so far; Postgres comes with its own issue, as a module like `sqlite.py` (what differs between databases)
-beside it. Who may write is decided outside: on SQLite the file's lock sees to it that there is one writer.
-`tables.py` holds the columns, `writing.py` what a commit writes, `rows.py` how records become rows.
+A record that cannot be a row is a mistake of ours, raised as it is: trying it again would not help. A commit whose
+answer got lost may have happened: it carries a number, so that it is not written twice when it is tried again.
+`sqlite.py` and `postgres.py` hold what differs between databases (`database.py`), `tables.py` the columns,
+`writing.py` what a commit writes, `rows.py` how records become rows, `fencing.py` who may write.
 """
 
 from __future__ import annotations
@@ -30,17 +30,19 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from watcher.model.changes import Changes, View
+from watcher.model.history import Asked, DecisionLine, TransitionLine
+from watcher.model.identity import AlertKey
 from watcher.model.silence import SilenceChange
 from watcher.model.state import Attempt, Decision, MessageState, OutboxRow, Transition
-from watcher.ports import StoreError
-from watcher.store import rows, tables
+from watcher.ports import Fenced, Leader, StoreError
+from watcher.store import fencing, history, postgres, rows, sqlite, tables
+from watcher.store.database import Database
 from watcher.store.migrating import upgrade
-from watcher.store.sqlite import Database
-from watcher.store.writing import Writer
+from watcher.store.writing import Writer, stamp
 
 T = TypeVar("T")
 
@@ -48,7 +50,8 @@ T = TypeVar("T")
 class SqlStore:
     """Implements `ports.Store`. `owner` names this process in leases; what a commit enqueues it holds for `lease_for`.
 
-    `alembic_dir`: where the migrations lie. Open it before use; a closed one can be opened again.
+    `alembic_dir`: where the migrations lie. Open it before use; a closed one can be opened again. It reads from then
+    on, and writes once it has taken over.
     """
 
     def __init__(self, url: str, alembic_dir: Path, *, owner: str, lease_for: timedelta) -> None:
@@ -56,19 +59,24 @@ class SqlStore:
         self._alembic_dir = alembic_dir
         self._owner = owner
         self._writer = Writer(self._database.upsert, owner, lease_for)
+        self._epoch: int | None = None
+        self._number = 0
+        self._doubt: tuple[Changes, int] | None = None
+        """The last commit of which it is not known whether it happened, and its number."""
         self._open = False
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     async def open(self) -> None:
-        """Take the database for this process and bring its tables up to date."""
+        """Bring the tables up to date; a SQLite file is then this process's alone."""
         if self._open:
             return
         self._database.open()
         self._open = True
         try:
-            await self._write("be opened", lambda connection: upgrade(connection, self._alembic_dir))
+            async with self._in_use("be opened"), self._database.migrator.begin() as connection:
+                await connection.run_sync(self._upgrade)
         except BaseException:
             await self.close()
             raise
@@ -82,26 +90,57 @@ class SqlStore:
     async def load(self) -> tuple[View, datetime | None]:
         return await self._read("be read", _load)
 
+    async def last_commit(self) -> datetime | None:
+        last = select(tables.meta.c.last_commit)
+        return await self._read("be read", lambda connection: connection.scalar(last))
+
+    async def leader(self) -> Leader | None:
+        return await self._read("be read", fencing.leader)
+
+    async def take_over(self, holder: str, address: str) -> int:
+        def taken(connection: Connection) -> int:
+            self._database.end_others(connection)
+            return fencing.take_over(connection, self._database.upsert, holder, address)
+
+        async with self._in_use("be taken over"), self._database.writer.begin() as connection:
+            epoch = await connection.run_sync(taken)
+        self._epoch = epoch
+        return epoch
+
     async def commit(self, changes: Changes, at: datetime) -> None:
-        await self._write("be written", lambda connection: self._writer.write(connection, changes, at))
+        again = self._doubt is not None and self._doubt[0] is changes
+        if not again:
+            self._number += 1
+        number = self._doubt[1] if self._doubt is not None and again else self._number
+
+        def committed(connection: Connection, epoch: int) -> None:
+            if not (again and stamp(connection) == (epoch, number)):
+                self._writer.write(connection, changes, at, (epoch, number))
+
+        try:
+            await self._write("be written", committed)
+        except BaseException:
+            self._doubt = changes, number
+            raise
+        if again:
+            self._doubt = None
 
     async def lease(self, integration: tuple[str, str], now: datetime, until: datetime, limit: int) -> list[OutboxRow]:
-        statement = _leasing(integration, now, limit).values(lease_owner=self._owner, leased_until=until)
+        free = self._database.taking(_free(integration, now, limit))
+        statement = _leasing(free).values(lease_owner=self._owner, leased_until=until)
 
-        def leased(connection: Connection) -> list[OutboxRow]:
+        def leased(connection: Connection, _epoch: int) -> list[OutboxRow]:
             taken = [rows.decode_message(body) for body in connection.execute(statement).scalars()]
             return sorted(taken, key=lambda row: (row.created_at, row.id))
 
         return await self._write("be written", leased)
 
     async def release_all(self) -> None:
-        """Free every leased message: at a start, when nobody else can be sending."""
-        statement = (
-            update(tables.outbox)
-            .where(tables.outbox.c.leased_until.is_not(None))
-            .values(lease_owner=None, leased_until=None)
-        )
-        await self._write("be written", lambda connection: connection.execute(statement))
+        """Free every leased message; takes over first, if that has not been done."""
+        if self._epoch is None:
+            await self.take_over(self._owner, "")
+        else:
+            await self._write("be written", lambda connection, _epoch: fencing.release(connection))
 
     async def transitions(self, limit: int) -> Sequence[Transition]:
         newest = select(tables.transitions).order_by(tables.transitions.c.id.desc()).limit(limit)
@@ -114,6 +153,15 @@ class SqlStore:
         return await self._read(
             "be read", lambda connection: [(rows.decision(row), row["count"]) for row in _all(connection, newest)]
         )
+
+    async def transitions_of(self, asked: Asked, limit: int) -> Sequence[TransitionLine]:
+        return await self._read("be read", lambda connection: history.transitions(connection, asked, limit))
+
+    async def decisions_of(self, asked: Asked, limit: int) -> Sequence[DecisionLine]:
+        return await self._read("be read", lambda connection: history.decisions(connection, asked, limit))
+
+    async def alert_keys(self) -> Sequence[AlertKey]:
+        return await self._read("be read", history.alert_keys)
 
     async def messages(self, limit: int) -> Sequence[OutboxRow]:
         newest = (
@@ -159,18 +207,34 @@ class SqlStore:
     async def prune(self, before: datetime, limit: int) -> int:
         statements = [_pruning(table, column, before, limit) for table, column in _HISTORY]
 
-        def pruned(connection: Connection) -> int:
+        def pruned(connection: Connection, _epoch: int) -> int:
             return sum(connection.execute(statement).rowcount for statement in statements)
 
         return await self._write("be written", pruned)
 
-    async def _write(self, what: str, function: Callable[[Connection], T]) -> T:
+    async def _write(self, what: str, function: Callable[[Connection, int], T]) -> T:
+        """In one transaction in which nobody can take over; the function is given the epoch."""
+        epoch = self._epoch
+        if epoch is None:
+            raise Fenced("This Watcher has not taken over the store: it may only read.")
+
+        def fenced(connection: Connection) -> T:
+            fencing.check(connection, epoch)
+            return function(connection, epoch)
+
         async with self._in_use(what), self._database.writer.begin() as connection:
-            return await connection.run_sync(function)
+            return await connection.run_sync(fenced)
 
     async def _read(self, what: str, function: Callable[[Connection], T]) -> T:
-        async with self._in_use(what), self._database.reader.begin() as connection:
-            return await connection.run_sync(function)
+        try:
+            async with self._in_use(what), self._database.reader.begin() as connection:
+                return await connection.run_sync(function)
+        except ValueError as error:  # a time in a damaged file
+            raise StoreError(_UNREADABLE.format(error)) from error
+
+    def _upgrade(self, connection: Connection) -> None:
+        self._database.check(connection)
+        upgrade(connection, self._alembic_dir, self._database.lock_schema)
 
     @asynccontextmanager
     async def _in_use(self, what: str) -> AsyncIterator[None]:
@@ -179,7 +243,7 @@ class SqlStore:
         self._running += 1
         self._idle.clear()
         try:
-            with _translated(what):
+            with _translated(self._database, what):
                 yield
         finally:
             self._running -= 1
@@ -187,31 +251,38 @@ class SqlStore:
                 self._idle.set()
 
 
+_UNREADABLE = (
+    "The store holds a row that this version of Watcher cannot read ({}). If a newer one has written it, start that "
+    "version again."
+)
+
+
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
+def _translated(database: Database, what: str) -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
-        raise StoreError(f"The store could not {what}: {error.orig}.") from error
     except PoolTimeout as error:
         raise StoreError(f"The store could not {what}: all of its connections are busy.") from error
     except msgspec.DecodeError as error:
-        raise StoreError(
-            f"The store holds a row that this version of Watcher cannot read ({error}). If a newer one has written "
-            "it, start that version again."
-        ) from error
+        raise StoreError(_UNREADABLE.format(error)) from error
+    except database.errors as error:
+        raise StoreError(f"The store could not {what}: {database.problem(error)}.") from error
 
 
 def _database(url: str) -> Database:
+    scheme, divided, _ = url.partition("://")
+    if divided and scheme in postgres.SCHEMES:
+        return postgres.Database(url)
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise StoreError("store.url is no URL; an example: sqlite:////var/lib/watcher/watcher.db") from error
     if parsed.get_backend_name() != "sqlite":
         raise StoreError(
-            f"This version of Watcher cannot store in {parsed.get_backend_name()}; use sqlite:////path/of/the/file."
+            f"Watcher cannot store in {parsed.get_backend_name()}; use sqlite:////path/of/the/file or "
+            "postgresql://user:password@host/database."
         )
-    return Database(parsed)
+    return sqlite.Database(parsed)
 
 
 def _all(connection: Connection, statement: Select[Any]) -> MappingResult:
@@ -240,9 +311,9 @@ def _load(connection: Connection) -> tuple[View, datetime | None]:
     return view, stored["last_commit"]
 
 
-def _leasing(integration: tuple[str, str], now: datetime, limit: int) -> Update:
+def _free(integration: tuple[str, str], now: datetime, limit: int) -> Select[Any]:
     outbox = tables.outbox.c
-    free = (
+    return (
         select(outbox.id)
         .where(
             outbox.state == MessageState.QUEUED.value,
@@ -253,10 +324,13 @@ def _leasing(integration: tuple[str, str], now: datetime, limit: int) -> Update:
         )
         .order_by(outbox.created_at, outbox.id)
         .limit(limit)
-        # Of no effect on SQLite, where there is one writer.
-        .with_for_update(skip_locked=True)
     )
-    return update(tables.outbox).where(outbox.id.in_(free)).returning(outbox.body)
+
+
+def _leasing(free: Select[Any]) -> Update:
+    """A common table expression runs once; Postgres may run a subquery again and again, with other rows each time."""
+    chosen = select(free.cte("free").c.id)
+    return update(tables.outbox).where(tables.outbox.c.id.in_(chosen)).returning(tables.outbox.c.body)
 
 
 _HISTORY = (

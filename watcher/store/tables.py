@@ -7,6 +7,8 @@ removing one needs a migration that rewrites the bodies. Keys of several fields 
 
 All times are UTC. Of a scope only `known` and `forbidden` are stored: the rest lives as long as a process, like pods.
 Nothing here is SQLite's own, so that the same tables serve Postgres.
+
+A migration only adds (alembic/README.md): an older Watcher works on beside a newer one.
 """
 
 from __future__ import annotations
@@ -38,16 +40,30 @@ class Utc(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Words(TypeDecorator[str]):
+    """A text that may come from outside. Postgres keeps no NUL in a text: it becomes U+FFFD, on SQLite too.
+
+    https://www.postgresql.org/docs/current/datatype-character.html
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value if value is None or "\0" not in value else value.replace("\0", "\ufffd")
+
+
 # SQLite numbers rows by itself only where the type is exactly INTEGER (https://www.sqlite.org/autoinc.html).
 _Serial = BigInteger().with_variant(Integer, "sqlite")
 
 
 def _body() -> Column[str]:
+    """JSON, which escapes a NUL."""
     return Column("body", Text, nullable=False)
 
 
 def _key(name: str) -> Column[str]:
-    return Column(name, Text, primary_key=True)
+    return Column(name, Words, primary_key=True)
 
 
 # ---- the current state: the view ----
@@ -74,13 +90,13 @@ outbox = Table(
     "outbox",
     metadata,
     _key("id"),
-    Column("receiver", Text, nullable=False),
-    Column("integration", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("receiver", Words, nullable=False),
+    Column("integration", Words, nullable=False),
+    Column("state", Words, nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("next_at", Utc, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("lease_owner", Text),
+    Column("lease_owner", Words),
     Column("leased_until", Utc),
     Column("finished_at", Utc),
     _body(),
@@ -96,8 +112,32 @@ meta = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("last_commit", Utc, nullable=False),
     _body(),
+    Column("epoch", Integer),
+    Column("number", BigInteger),
 )
-"""One row, 1; every commit writes its `last_commit`."""
+"""One row, 1; every commit writes its `last_commit`, and which commit it was: the leader's epoch and its own count."""
+
+# ---- who may write ----
+
+leadership = Table(
+    "leadership",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, nullable=False),
+    Column("holder", Words, nullable=False),
+    Column("address", Words, nullable=False),
+    Column("since", Utc, nullable=False),
+)
+"""One row, 1: the last one who took over."""
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("holder", Words, nullable=False),
+    Column("began", Utc, nullable=False),
+)
+"""All who took over, for people who want to know."""
 
 # ---- the history: appended, pruned by age ----
 
@@ -106,30 +146,34 @@ transitions = Table(
     metadata,
     Column("id", _Serial, primary_key=True),
     Column("at", Utc, nullable=False),
-    Column("alert", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("before", Text, nullable=False),
-    Column("after", Text, nullable=False),
-    Column("why", Text, nullable=False),
+    Column("alert", Words, nullable=False),
+    Column("subject", Words, nullable=False),
+    Column("before", Words, nullable=False),
+    Column("after", Words, nullable=False),
+    Column("why", Words, nullable=False),
     Index(None, "at"),
+    # Of any length: what is looked up is one alert, or some.
+    Index(None, "alert", postgresql_using="hash"),
 )
 decisions = Table(
     "decisions",
     metadata,
     Column("id", _Serial, primary_key=True),
     Column("at", Utc, nullable=False),
-    Column("group_id", Text, nullable=False),
-    Column("receiver", Text, nullable=False),
-    Column("integration", Text, nullable=False),
-    Column("alert", Text, nullable=False),
-    Column("verdict", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("message", Text, nullable=False),
+    Column("group_id", Words, nullable=False),
+    Column("receiver", Words, nullable=False),
+    Column("integration", Words, nullable=False),
+    Column("alert", Words, nullable=False),
+    Column("verdict", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("message", Words, nullable=False),
     Column("count", Integer, nullable=False),
     Column("last_at", Utc, nullable=False),
-    Column("matter", Text),
+    Column("matter", Words),
     Index(None, "matter", unique=True),
     Index(None, "last_at"),
+    # Of any length: what is looked up is one alert, or some.
+    Index(None, "alert", postgresql_using="hash"),
 )
 """`matter`: group, receiver, integration and alert as one text, on the newest line about them only: an equal decision
 counts there. One column, since SQLite looks through the whole table for a list of (a, b, c, d)."""
@@ -139,9 +183,9 @@ silence_changes = Table(
     metadata,
     Column("id", _Serial, primary_key=True),
     Column("at", Utc, nullable=False),
-    Column("silence", Text, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("action", Text, nullable=False),
+    Column("silence", Words, nullable=False),
+    Column("by", Words, nullable=False),
+    Column("action", Words, nullable=False),
     _body(),
     Index(None, "silence"),
     Index(None, "at"),
@@ -153,8 +197,8 @@ attempts = Table(
     metadata,
     Column("id", _Serial, primary_key=True),
     Column("at", Utc, nullable=False),
-    Column("message", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
+    Column("message", Words, nullable=False),
+    Column("outcome", Words, nullable=False),
     Index(None, "message"),
     Index(None, "at"),
 )

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Executable, and_, bindparam, case, null, select, update
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from watcher.model.changes import Changes
 from watcher.model.state import Decision, MessageState, Meta, OutboxRow
 from watcher.store import tables
 from watcher.store.counting import Line, Matter, count, matter
+from watcher.store.database import Excluded, Special
 from watcher.store.keys import matter_text
 from watcher.store.rows import (
     STATE,
@@ -31,11 +31,14 @@ from watcher.store.rows import (
     transition_row,
 )
 
-Excluded = ReadOnlyColumnCollection[str, Any]
-"""The columns of the row that was to be inserted and met one with its key (SQL's `excluded`)."""
+Upsert = Callable[[Any, Special | None], Executable]
+"""A database's own (`database.Database.upsert`)."""
 
-Upsert = Callable[[Any, Callable[[Excluded], Mapping[str, ColumnElement[Any]]] | None], Executable]
-"""A database's own insert-or-update of a table: columns not named by the function take the new row's values."""
+Stamp = tuple[int, int]
+"""Which commit it is: the leader's epoch, and its own count."""
+
+# A statement over more rows could outlast its time limit, however fast each row is.
+_WRITTEN_AT_ONCE = 5000
 
 # Both databases take at most some 32,766 parameters a statement.
 # https://www.sqlite.org/limits.html#max_variable_number
@@ -54,7 +57,7 @@ class Writer:
         self._upsert_meta = upsert(tables.meta, None)
         self._touch_meta = upsert(tables.meta, lambda _: {"body": tables.meta.c.body})
 
-    def write(self, connection: Connection, changes: Changes, at: datetime) -> None:
+    def write(self, connection: Connection, changes: Changes, at: datetime, stamp: Stamp) -> None:
         for kind in STATE:
             self._write_state(connection, kind, getattr(changes, kind.name))
         self._write_outbox(connection, changes, at)
@@ -65,15 +68,16 @@ class Writer:
         changed = [silence_change_row(row) for row in changes.silence_changes]
         _insert(connection, tables.silence_changes, changed)
         statement = self._touch_meta if changes.meta is None else self._upsert_meta
-        connection.execute(statement, [{"id": 1, "last_commit": at, "body": body(changes.meta or Meta())}])
+        row = {"last_commit": at, "body": body(changes.meta or Meta()), "epoch": stamp[0], "number": stamp[1]}
+        connection.execute(statement, [{"id": 1, **row}])
 
     def _write_state(self, connection: Connection, kind: Kind, rows: Mapping[Any, Any]) -> None:
         gone = [kind.key(key) for key, row in rows.items() if row is None]
         kept = [kind.key(key) | kind.write(row) for key, row in rows.items() if row is not None]
         if gone:
-            connection.execute(self._deletes[kind.name], gone)
+            _run(connection, self._deletes[kind.name], gone)
         if kept:
-            connection.execute(self._upserts[kind.name], kept)
+            _run(connection, self._upserts[kind.name], kept)
 
     def _write_outbox(self, connection: Connection, changes: Changes, at: datetime) -> None:
         written: dict[str, OutboxRow | None] = dict(changes.outbox)
@@ -83,9 +87,9 @@ class Writer:
         gone = [{"id": id} for id, row in written.items() if row is None]
         kept = [message_row(row, at) | self._lease(row, at) for row in written.values() if row is not None]
         if gone:
-            connection.execute(_DELETE_MESSAGE, gone)
+            _run(connection, _DELETE_MESSAGE, gone)
         if kept:
-            connection.execute(self._upsert_message, kept)
+            _run(connection, self._upsert_message, kept)
 
     def _lease(self, row: OutboxRow, at: datetime) -> Row:
         """The lease of a row that is not stored yet."""
@@ -117,7 +121,21 @@ def _kept_lease(new: Excluded) -> dict[str, ColumnElement[Any]]:
 
 def _insert(connection: Connection, table: Any, rows: Sequence[Row]) -> None:
     if rows:
-        connection.execute(table.insert(), rows)
+        _run(connection, table.insert(), rows)
+
+
+def _run(connection: Connection, statement: Executable, rows: Sequence[Row]) -> None:
+    for some in _slices(rows, _WRITTEN_AT_ONCE):
+        connection.execute(statement, some)
+
+
+def stamp(connection: Connection) -> Stamp | None:
+    """Of the last commit."""
+    row = connection.execute(_STAMP).one_or_none()
+    return None if row is None else (row.epoch, row.number)
+
+
+_STAMP = select(tables.meta.c.epoch, tables.meta.c.number)
 
 
 _SUPERSEDE = update(tables.decisions).where(tables.decisions.c.id == bindparam("line")).values(matter=None)
@@ -139,10 +157,10 @@ def _write_decisions(connection: Connection, decisions: Sequence[Decision]) -> N
         if line.count != before
     ]
     if counted:
-        connection.execute(_COUNT_UP, counted)
+        _run(connection, _COUNT_UP, counted)
     superseded = [{"line": id} for id, (line, _) in stored.items() if not line.latest]
     if superseded:
-        connection.execute(_SUPERSEDE, superseded)
+        _run(connection, _SUPERSEDE, superseded)
     _insert(connection, tables.decisions, [_line_row(line) for line in added])
 
 

@@ -15,6 +15,7 @@ from watcher.model.changes import Changes
 async def main(path: Path) -> None:
     store = sqlite_store(path)
     await store.open()
+    await store.take_over("committer", "")
     print("open", flush=True)
     for n in range(1_000_000):
         changes = Changes(

@@ -66,12 +66,17 @@ async def test_no_message_is_leased_twice_by_workers_that_ask_at_once(store: Any
     assert sorted(id for ids in taken for id in ids) == sorted(f"m{n}" for n in range(40))
 
 
-async def test_a_lease_outlives_the_process_until_all_are_released(home: Home) -> None:
+async def test_what_was_leased_is_free_again_when_somebody_takes_over(home: Home) -> None:
     store = await home.open()
     await enqueue(store, message("m"))
     await leased(store)
     store = await home.open()
-    assert await leased(store, now=LATER + SECOND) == []
+    assert await leased(store, now=LATER + SECOND) == ["m"]
+
+
+async def test_releasing_frees_what_is_leased(store: AnyStore) -> None:
+    await enqueue(store, message("m"))
+    await leased(store)
     await store.release_all()
     assert await leased(store, now=LATER + SECOND) == ["m"]
 

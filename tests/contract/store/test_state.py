@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 
 from tests.contract.store import examples
 from tests.contract.store.examples import KEY, NOW, SCOPE, SECOND, group, none_of_each, one_of_each
-from tests.contract.store.homes import HOMES, AnyStore, Home, copied
+from tests.contract.store.homes import AnyStore, Home
 from tests.contract.store.records import changes
 from watcher.model.changes import Changes, View
 from watcher.model.identity import AlertKey, Workload
@@ -34,20 +33,6 @@ def rows(view: View) -> dict[str, Any]:
     return kept | {"meta": view.meta}
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A home of every kind whose tables exist."""
-
-    async def make(kind: str) -> Path:
-        directory = tmp_path_factory.mktemp(kind)
-        home = HOMES[kind](directory)
-        await home.open()
-        await home.leave()
-        return directory
-
-    return {kind: asyncio.run(make(kind)) for kind in HOMES}
-
-
 @st.composite
 def lives(draw: st.DrawFn) -> list[Changes]:
     """Commits in their order; each but the first may also drop rows that are there."""
@@ -63,14 +48,21 @@ def lives(draw: st.DrawFn) -> list[Changes]:
     return commits
 
 
-@pytest.mark.parametrize("kind", list(HOMES))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        # What makes homes remembers nothing: each example has one of its own.
+        HealthCheck.function_scoped_fixture,
+    ],
+)
 @given(commits=lives())
 def test_what_is_loaded_equals_the_view_that_had_the_same_changes_applied(
-    kind: str, commits: list[Changes], made: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+    new_home: Callable[[], Home], commits: list[Changes]
 ) -> None:
-    directory = copied(made[kind], tmp_path_factory.mktemp(kind))
-    asyncio.run(_lives_are_kept(HOMES[kind](directory), commits))
+    asyncio.run(_lives_are_kept(new_home(), commits))
 
 
 async def _lives_are_kept(home: Home, commits: list[Changes]) -> None:

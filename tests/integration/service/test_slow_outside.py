@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.integration.service.conftest import Serving, blocked, until
 from tests.support.receivers import HANG, Answering, HttpReceiver
-from watcher.app import Service
+from watcher.app.service import Service
 from watcher.demo import DemoCluster
 from watcher.demo.pods import Container, make, waiting
 from watcher.engine.queue import CAPACITY

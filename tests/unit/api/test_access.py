@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+from collections.abc import Awaitable, Callable
 
 import pytest
 from fastapi import HTTPException, Request
@@ -96,6 +97,60 @@ async def test_without_a_token_only_this_machine_may_write(asking: Request, stat
 async def test_with_a_token_whoever_has_it_may_write(asking: Request, status: int) -> None:
     access = Access(HttpConfig(token=Secret(TOKEN), external_url="https://w.example.org/watcher"))
     assert await refusal(access, asking) == status
+
+
+POSTS = "p0sts-only"
+
+
+async def posting(access: Access, asking: Request) -> int:
+    return await _status(access.posting, asking)
+
+
+async def _status(check: Callable[[Request], Awaitable[None]], asking: Request) -> int:
+    try:
+        await check(asking)
+    except HTTPException as error:
+        return error.status_code
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("asking", "post", "write", "read"),
+    [
+        pytest.param(request(ELSEWHERE, authorization=f"Bearer {POSTS}"), 0, 401, 401, id="their own token"),
+        pytest.param(request(ELSEWHERE, authorization=basic("prom", POSTS)), 0, 401, 401, id="as a password"),
+        pytest.param(request(ELSEWHERE, authorization=f"Bearer {TOKEN}"), 0, 0, 0, id="the token for everything"),
+        pytest.param(request(ELSEWHERE, authorization="Bearer p0sts"), 401, 401, 401, id="a part of it"),
+        pytest.param(request(), 401, 401, 401, id="this machine without one"),
+        pytest.param(
+            request(authorization=basic("a", POSTS), origin="https://example.org"), 403, 401, 401, id="another site"
+        ),
+    ],
+)
+async def test_the_token_of_those_who_post_allows_nothing_else(
+    asking: Request, post: int, write: int, read: int
+) -> None:
+    access = Access(HttpConfig(token=Secret(TOKEN), posts_token=Secret(POSTS)))
+    assert await posting(access, asking) == post
+    assert await refusal(access, asking) == write
+    assert await _status(access.texts, asking) == read
+
+
+async def test_where_only_those_who_post_have_a_token_this_machine_may_do_all() -> None:
+    access = Access(HttpConfig(posts_token=Secret(POSTS)))
+    assert await posting(access, request(ELSEWHERE, authorization=f"Bearer {POSTS}")) == 0
+    assert await posting(access, request(ELSEWHERE)) == 403
+    assert await posting(access, request()) == 0
+    assert await refusal(access, request(ELSEWHERE, authorization=f"Bearer {POSTS}")) == 403
+
+
+async def test_a_page_that_may_ask_may_change_things_with_the_token_only() -> None:
+    pages = ("https://karma.example.org", "*")
+    karma = {"authorization": basic("a", TOKEN), "origin": "https://karma.example.org"}
+    access = Access(HttpConfig(token=Secret(TOKEN), cors_origins=pages))
+    assert await refusal(access, request(**karma)) == 0
+    assert await refusal(access, request(authorization=karma["authorization"], origin="https://example.org")) == 403
+    assert await refusal(Access(HttpConfig(cors_origins=pages)), request(origin="https://karma.example.org")) == 403
 
 
 async def test_a_refusal_for_want_of_the_token_says_how_to_give_it() -> None:

@@ -14,7 +14,7 @@ from tests.support.asked import asked, inside
 from tests.support.clocks import StandingClock
 from tests.support.pods import backoff, dead, pod
 from tests.support.timeline import Timeline, core, time
-from watcher.app.alertmanager import alertmanager_metrics
+from watcher.app.metrics.alertmanager import state_metrics
 from watcher.lib.matchers import parse_matchers
 from watcher.model.changes import View
 from watcher.model.kube import Pod
@@ -183,11 +183,10 @@ def test_the_metrics_count_alerts_and_silences_by_state() -> None:
     now = time(0) + timedelta(seconds=AT)
     counted = {
         (family.name, sample.labels.get("state", "")): sample.value
-        for family in alertmanager_metrics(view, now)
+        for family in state_metrics(view, now)
         for sample in family.samples
     }
     assert counted == {
-        ("alertmanager_build_info", ""): 1,
         ("alertmanager_alerts", "active"): 1,
         ("alertmanager_alerts", "suppressed"): 1,
         ("alertmanager_silences", "active"): 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -10,8 +11,10 @@ import pytest
 from tests.support import troubles
 from tests.support.messages import at, before, changed, crash_loop, crash_signal, envelope, facts, growth, oom_kill
 from watcher.lib.links import compile_link
+from watcher.lib.matchers import parse_matchers
 from watcher.model.config import LinkConfig
 from watcher.model.message import Link, Links, Notification, SendReason
+from watcher.model.state import EndReason
 from watcher.notify import render
 from watcher.notify.facts import AlertFacts
 
@@ -125,3 +128,58 @@ def test_a_span_over_the_change_of_summer_time_is_as_long_as_it_was() -> None:
         "Europe/Berlin", before(alert), crash_loop(), reason=SendReason.NEW_ALERTS, now="2026-10-25T01:30:00"
     ).text
     assert "since 02:30 CEST (1 h)" in text
+
+
+# ---- to silence it ------------------------------------------------------------------------------------------------
+
+
+HERE = "https://watcher.example/base"
+
+
+def silence_links(alert: AlertFacts, url: str = HERE) -> list[str]:
+    notification = render.render(msgspec.structs.replace(envelope(), external_url=url), [alert])
+    blocks = [block for block in notification.message.blocks if isinstance(block, Links)]
+    return [one.url for block in blocks for one in block.links if one.label == "Silence"]
+
+
+def matchers(url: str) -> list[str]:
+    base, _, query = url.partition("/#/silences/new?filter=")
+    assert base == HERE
+    return [str(one) for one in parse_matchers(unquote(query))]
+
+
+def labelled(**labels: str) -> AlertFacts:
+    return changed(crash_loop(), labels=labels)
+
+
+def test_an_alert_links_to_a_silence_of_what_it_is_about() -> None:
+    (url,) = silence_links(crash_loop())
+    assert matchers(url) == [
+        'alertname="ContainerCrashLooping"',
+        'cluster="prod-eu"',
+        'namespace="shop"',
+        'workload="checkout"',
+    ]
+
+
+def test_without_an_external_url_there_is_no_link_to_a_silence() -> None:
+    assert silence_links(crash_loop(), "") == []
+
+
+def test_the_silence_of_a_posted_alert_without_an_object_has_all_of_its_labels() -> None:
+    (url,) = silence_links(labelled(alertname="Up", instance="a:9100", job='x"y\\z,{}'))
+    assert matchers(url) == ['alertname="Up"', 'instance="a:9100"', 'job="x\\"y\\\\z,{}"']
+
+
+def test_the_silence_of_a_node_names_the_node() -> None:
+    (url,) = silence_links(labelled(alertname="NodeNotReady", cluster="c", node="n7", severity="critical"))
+    assert matchers(url) == ['alertname="NodeNotReady"', 'cluster="c"', 'node="n7"']
+
+
+def test_a_secret_in_a_label_gives_no_link() -> None:
+    assert silence_links(labelled(alertname="X", workload="AKIAIOSFODNN7EXAMPLE")) == []
+
+
+def test_what_has_ended_is_not_to_be_silenced() -> None:
+    ended = changed(crash_loop(), ends_at=at("14:00"), end_reason=EndReason.RECOVERED)
+    assert silence_links(ended) == []

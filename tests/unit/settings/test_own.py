@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.settings.conftest import RECEIVER, Home
 from watcher.model.config import FirstStart, HttpConfig, Secret, StormConfig, VolumesConfig, WatchConfig
+from watcher.settings.addresses import is_origin
 from watcher.settings.load import load
 from watcher.settings.records import Settings
 
@@ -55,6 +56,32 @@ record: /data/recording.jsonl
     assert settings.heartbeat_url == Secret("https://hc.example.org/x")
     assert settings.storm == StormConfig(groups=3, within=timedelta(seconds=90))
     assert settings.record == "/data/recording.jsonl"
+
+
+def test_who_posts_may_have_a_token_of_their_own_and_pages_of_other_sites_may_read(home: Home) -> None:
+    home.write("posts", "p0sts\n")
+    origins = "['https://karma.example.org', 'http://[::1]:8080', '*']"
+    settings = home.load(RECEIVER + f"http: {{posts_token_file: posts, cors_origins: {origins}}}")
+    assert settings.http.posts_token == Secret("p0sts")
+    assert settings.http.token is None
+    assert settings.http.cors_origins == ("https://karma.example.org", "http://[::1]:8080", "*")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://x.example:443",
+        "HTTPS://x.example",
+        "https://X.example",
+        "ftp://x",
+        "x.example",
+        "null",
+        "https://x:y",
+        "",
+    ],
+)
+def test_what_no_browser_sends_is_no_origin(origin: str) -> None:
+    assert not is_origin(origin)
 
 
 def test_how_kubelets_are_verified_is_read_with_the_ca_relative_to_the_file(home: Home) -> None:
@@ -113,6 +140,16 @@ def test_a_ca_and_no_verification_at_once_are_a_contradiction(home: Home) -> Non
             "http: {external_url: w.example.org}",
             "2:22: external_url must be an http or https URL",
             id="external URL",
+        ),
+        pytest.param(
+            "http: {cors_origins: ['https://k.example/']}",
+            "2:23: an origin is a scheme and a host, as in https://karma.example.org (or *, for all)",
+            id="an origin with a path",
+        ),
+        pytest.param(
+            "http: {posts_token: a, posts_token_file: b}",
+            "2:42: give posts_token or posts_token_file, not both",
+            id="two tokens of those who post",
         ),
         pytest.param("http: {open_writes: 3}", "2:21: open_writes must be true or false", id="truth"),
         pytest.param("store: {url: mysql://x}", "2:14: url must begin with sqlite:/// or postgresql://", id="store"),

@@ -34,4 +34,5 @@ async def make_store(path: Path) -> AsyncIterator[MakeStore]:
 async def store(make_store: MakeStore) -> SqlStore:
     store = make_store("")
     await store.open()
+    await store.take_over("one", "")
     return store

@@ -18,7 +18,7 @@ from tests.contract.store.examples import NOW, OPS, SECOND, attempt, group, mess
 from tests.contract.store.homes import sqlite_store
 from tests.unit.store.conftest import MakeStore
 from watcher.model.changes import Changes
-from watcher.ports import StoreError
+from watcher.ports import Fenced, StoreError
 from watcher.settings import shipped
 from watcher.store.sql import SqlStore
 
@@ -38,7 +38,7 @@ def beside(path: Path, store: SqlStore) -> Iterator[sqlite3.Connection]:
     ("url", "says"),
     [
         pytest.param("watcher.db", "is no URL", id="a bare file name"),
-        pytest.param("postgresql://u:secret@h/db", "cannot store in postgresql", id="another database"),
+        pytest.param("mysql://u:secret@h/db", "cannot store in mysql", id="another database"),
         pytest.param("sqlite://", "must name a file", id="no file"),
         pytest.param("sqlite:///:memory:", "must name a file", id="memory"),
         pytest.param("sqlite:///file:x?mode=memory&uri=true", "must name a file", id="a URI"),
@@ -152,6 +152,7 @@ async def test_a_writer_that_waits_too_long_for_another_gives_up_and_may_try_aga
 ) -> None:
     store = make_store("?timeout=0.05")
     await store.open()
+    await store.take_over("one", "")
     with closing(sqlite3.connect(path, isolation_level=None)) as beside:
         beside.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="database is locked"):
@@ -201,31 +202,6 @@ async def test_closing_waits_for_what_is_running_and_refuses_what_comes_later(
     assert set((await again.load())[0].groups.rows) == {"g0", "g1", "g2"}
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        pytest.param(
-            "SELECT id FROM outbox WHERE state = 'queued' AND receiver = 'a' AND integration = 'b' AND next_at <= '2' "
-            "AND (leased_until IS NULL OR leased_until <= '2') ORDER BY created_at, id LIMIT 9",
-            id="lease",
-        ),
-        pytest.param("SELECT body FROM outbox WHERE state = 'queued'", id="load"),
-        pytest.param("SELECT body FROM outbox ORDER BY created_at DESC, id DESC LIMIT 9", id="messages"),
-        pytest.param("SELECT * FROM decisions WHERE matter IN ('a', 'b')", id="decisions of a commit"),
-        pytest.param("SELECT * FROM attempts WHERE message = 'm' ORDER BY id", id="attempts"),
-        pytest.param("SELECT id FROM outbox WHERE finished_at < '2' ORDER BY finished_at LIMIT 9", id="prune outbox"),
-        pytest.param("SELECT id FROM decisions WHERE last_at < '2' ORDER BY last_at LIMIT 9", id="prune decisions"),
-        pytest.param("SELECT id FROM transitions WHERE at < '2' ORDER BY at LIMIT 9", id="prune transitions"),
-        pytest.param("SELECT id FROM attempts WHERE at < '2' ORDER BY at LIMIT 9", id="prune attempts"),
-    ],
-)
-async def test_a_query_that_runs_often_is_answered_by_an_index(
-    store: SqlStore, beside: sqlite3.Connection, query: str
-) -> None:
-    steps = [step for *_, step in beside.execute(f"EXPLAIN QUERY PLAN {query}")]
-    assert all("INDEX" in step for step in steps), steps
-
-
 async def test_a_lease_is_written_down_with_its_owner_and_kept_while_the_message_waits(
     store: SqlStore, beside: sqlite3.Connection
 ) -> None:
@@ -234,3 +210,20 @@ async def test_a_lease_is_written_down_with_its_owner_and_kept_while_the_message
     await store.commit(Changes(outbox={"m": message("m", attempts=1, group="h")}), NOW)
     stored = beside.execute("SELECT lease_owner, leased_until FROM outbox").fetchall()
     assert stored == [("one", "2026-11-20 10:00:01.000000")]
+
+
+async def test_a_store_that_was_closed_is_fenced_if_another_one_took_over_meanwhile(
+    store: SqlStore, make_store: MakeStore
+) -> None:
+    await store.commit(Changes(groups={"g": group("g")}), NOW)
+    await store.close()
+    other = make_store("")
+    await other.open()
+    await other.take_over("two", "")
+    await other.close()
+    await store.open()
+    with pytest.raises(Fenced, match=r"in epoch 1; now two \(epoch 2\) holds it"):
+        await store.commit(Changes(groups={"g": None}), NOW + SECOND)
+    with pytest.raises(Fenced):
+        await store.lease(OPS, NOW, NOW + SECOND, 1)
+    assert set((await store.load())[0].groups.rows) == {"g"}
