@@ -233,7 +233,7 @@ class Run:
 
 
 async def judged(run: Run, seconds: float) -> Outcome:
-    books = [Book(receiver, run.kills) for receiver in run.receivers]
+    books = [Book(receiver, [(time, time) for time in run.kills]) for receiver in run.receivers]
     due = [(name, began, ended) for name, all in run.truth.began.items() for began in all for ended in (False, True)]
     fates = Counter(book.fate(*news) for book in books for news in due)
     never = run.plan.workloads * run.plan.cycles * 2 - run.steps

@@ -102,8 +102,8 @@ class World:
         self.replicas: list[Replica] = []
         self.receivers: list[Receiver] = []
         self.truth = Truth(self._query)
-        self.times: list[float] = []
-        """Of the troubles."""
+        self.times: list[tuple[float, float]] = []
+        """Of the troubles: from when on, and until the other leads."""
         self.takeovers: dict[str, list[float]] = {}
         self.steps = 0
         self._folder = folder
@@ -165,13 +165,12 @@ class World:
         epoch, leader = await self.leader(0)
         await asyncio.sleep(self._rng.uniform(0.5, 2.5))
         began = now()
-        self.times.append(began)
         self._begin(trouble, leader)
         if trouble is Trouble.ENDED:
             await leader.ended()
-            self.times.append(now())
         await self.leader(epoch)
         self.takeovers.setdefault(trouble, []).append(now() - began)
+        self.times.append((began, now()))
         if trouble is Trouble.STOPPED:
             await asyncio.sleep(max(0.0, self.plan.stopped_for - (now() - began)))
         await self._mend(trouble, leader)

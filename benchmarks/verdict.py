@@ -69,7 +69,8 @@ class Outcome(msgspec.Struct, kw_only=True):
 class Book:
     """What one receiver heard, judged."""
 
-    def __init__(self, receiver: Receiver, kills: Sequence[float]) -> None:
+    def __init__(self, receiver: Receiver, kills: Sequence[tuple[float, float]]) -> None:
+        """`kills`: when each began and was over; of a `kill -9` both are one."""
         self.by_kill: Counter[tuple[str, float]] = Counter()
         """(message, kill) -> how often it was heard again."""
         self.own_fault = self.unexplained = self.told_again = self.out_of_order = 0
@@ -113,7 +114,7 @@ class Book:
             self.own_fault += 1
             return True
         until = heard.answered + RECORDED_WITHIN
-        kill = next((time for time in self._kills if heard.at <= time <= until), None)
+        kill = next((begin for begin, end in self._kills if heard.at <= end and begin <= until), None)
         if kill is not None:
             self.by_kill[heard.key, kill] += 1
         return kill is not None

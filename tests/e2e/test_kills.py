@@ -30,7 +30,7 @@ def book(*messages: tuple[str, datetime, bool, float], kills: tuple[float, ...] 
     receiver = Receiver(0, random.Random(0), 1.0)
     for key, began, ended, at in messages:
         receiver.heard.append(Heard(key, "{}", [Piece("w1", began, ended)], at, at + 0.1))
-    return Book(receiver, kills)
+    return Book(receiver, [(time, time) for time in kills])
 
 
 def test_an_end_that_nobody_heard_is_lost() -> None:

@@ -49,7 +49,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     sentence = error.detail
     if error.status_code == 404 and sentence == "Not Found":
-        sentence = f"there is no {request.url.path[:200]} here; docs/operating.md has a list of what there is"
+        sentence = f"there is no {request.url.path[:200]} here; docs/api.md has a list of what there is"
     if error.status_code == 405:
         sentence = f"{request.method} is not possible here"
     return as_json({"error": sentence}, error.status_code, dict(error.headers or {}))

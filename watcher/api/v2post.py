@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -110,12 +111,18 @@ def _alert(number: int, one: _Alert | None) -> PostedAlert:
         said = f'{number}.generatorURL in body must be of type uri: "{one.generator_url[:200]}"'
         raise Refused(601, said, status=422)
     return PostedAlert(
-        labels={name: value for name, value in one.labels.items() if value},
+        labels={_one(name): _one(value) for name, value in one.labels.items() if value},
         annotations=one.annotations or {},
         starts_at=_time(one.starts_at),
         ends_at=_time(one.ends_at),
         generator_url=one.generator_url or "",
     )
+
+
+@lru_cache(maxsize=4096)
+def _one(text: str) -> str:
+    """The same object for the same text: thousands of alerts share their labels' names and most of the values."""
+    return text
 
 
 def _problem(alert: PostedAlert) -> str:

@@ -37,6 +37,10 @@ from watcher.store.sql import SqlStore
 log = logging.getLogger("watcher.app")
 
 
+YIELD_WITHIN = 1.0
+"""Seconds for what is in flight when another replica waits to take over."""
+
+
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says beyond the configuration."""
 
@@ -171,7 +175,7 @@ class Process:
 
     async def _lead(self, lease: Lease, stop: asyncio.Event) -> None:
         """Until it is to end, the lease is lost, the store is away for too long, or somebody else has taken over."""
-        outside = msgspec.structs.replace(self.outside, may_send=lease.held)
+        outside = msgspec.structs.replace(self.outside, may_send=lease.held, stop_within=YIELD_WITHIN)
         try:
             async with self.working(outside, self.settings.election.address) as service:
                 await first(service.run(stop), lease.keep(), self._without_store(service))

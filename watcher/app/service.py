@@ -76,6 +76,8 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
     """Monotonic seconds when the process began."""
     may_send: Callable[[], bool] | None = None
     """Asked before each message: whether we lead."""
+    stop_within: float = STOP_WITHIN
+    """Seconds for what is in flight at the end."""
     working: bool = True
     """Whether it will run; else it only answers (standby.py)."""
 
@@ -135,7 +137,7 @@ class Service:
             self.queue,
             clock,
             paced=paced(self.settings.receivers),
-            may_send=self._outside.may_send,
+            may_send=self._may_send,
         )
         self.dispatcher.resume(view.outbox.rows.values(), view.channels.rows.values())
         self.writer = Writer(core_of(self.settings), view, store, clock, self.queue, self._hand_on)
@@ -147,6 +149,11 @@ class Service:
             self.writer.record = self.recording.write
         wanted, excluded = self._scopes(self.settings), self.settings.watch.exclude_namespaces
         await self.queue.put(Started(at=clock.now(), since=since, scopes=wanted, excluded=excluded))
+
+    def _may_send(self) -> bool:
+        """Who leads no more, or could not record it, begins no message: another one may send it too."""
+        leads = self._outside.may_send is None or self._outside.may_send()
+        return leads and not self.writer.stats.store_failing
 
     def _scopes(self, settings: Settings) -> tuple[Scope, ...]:
         return scopes(settings.watch) if self._outside.client is not None else ()
@@ -222,7 +229,7 @@ class Service:
     async def _finish(self) -> None:
         """Let due messages go out and be recorded, for a while."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_WITHIN):
+            async with asyncio.timeout(self._outside.stop_within):
                 while len(self.queue) or self.writer.busy or self.dispatcher.busy():  # noqa: ASYNC110 - three rooms
                     await asyncio.sleep(0.02)
 

@@ -32,6 +32,10 @@ Timer = tuple[datetime, int, Any]
 """(due, rank, key)"""
 
 
+class _Many(set[K]):
+    """Keys that one value of an index leads to. A single one stands there by itself: a set of one takes 216 bytes."""
+
+
 class Table(Generic[K, V]):
     """Rows by key, with indexes and, where rows are timers, their due times."""
 
@@ -43,7 +47,7 @@ class Table(Generic[K, V]):
         self.rows: dict[K, V] = {}
         self.indexes = dict(indexes or {})
         self.timer = timer
-        self._by: dict[str, dict[Hashable, set[K]]] = {name: {} for name in self.indexes}
+        self._by: dict[str, dict[Hashable, K | _Many[K]]] = {name: {} for name in self.indexes}
         self.timers: list[Timer] = []
 
     def put(self, key: K, row: V) -> None:
@@ -54,8 +58,7 @@ class Table(Generic[K, V]):
             after = index(row)
             if before != after:
                 self._unindex(name, before, key)
-                for value in _values(after):
-                    self._by[name].setdefault(value, set()).add(key)
+                self._index(name, after, key)
         if self.timer is not None:
             self._retime(key, old, row)
 
@@ -69,15 +72,35 @@ class Table(Generic[K, V]):
             self._retime(key, old, None)
 
     def keys_by(self, name: str, value: Hashable) -> Collection[K]:
-        return self._by[name].get(value, ())
+        found = self._by[name].get(value, _NONE)
+        if found is _NONE:
+            return ()
+        return found if type(found) is _Many else (found,)
+
+    def _index(self, name: str, index: Hashable | None, key: K) -> None:
+        by = self._by[name]
+        for value in _values(index):
+            found = by.get(value, _NONE)
+            if found is _NONE:
+                by[value] = key
+            elif type(found) is _Many:
+                found.add(key)
+            elif found != key:
+                by[value] = _Many((found, key))
 
     def _unindex(self, name: str, index: Hashable | None, key: K) -> None:
+        by = self._by[name]
         for value in _values(index):
-            keys = self._by[name].get(value)
-            if keys is not None:
-                keys.discard(key)
-                if not keys:
-                    del self._by[name][value]
+            found = by.get(value, _NONE)
+            if found is _NONE:
+                continue
+            if type(found) is not _Many:
+                if found == key:
+                    del by[value]
+                continue
+            found.discard(key)
+            if len(found) == 1:
+                by[value] = found.pop()
 
     def _retime(self, key: K, old: V | None, new: V | None) -> None:
         assert self.timer is not None
@@ -90,6 +113,9 @@ class Table(Generic[K, V]):
             del self.timers[bisect_left(self.timers, (before, rank, key))]
         if after is not None:
             insort(self.timers, (after, rank, key))
+
+
+_NONE: Any = object()
 
 
 def _values(index: Hashable | None) -> Iterable[Hashable]:
