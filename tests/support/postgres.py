@@ -57,6 +57,7 @@ class PostgresServer:
         self._as_user = _as_user(user)
         self._process: subprocess.Popen[bytes] | None = None
         self._names = (f"test{n}" for n in itertools.count(1))
+        self._passing: list[str] = []
         self._guard = subprocess.Popen(["sh", "-c", _GUARD, "sh", str(self.directory)], stdin=subprocess.PIPE)
         if user is not None:
             shutil.chown(self.directory, user)
@@ -70,11 +71,20 @@ class PostgresServer:
         end = f"?{urlencode(query)}" if query else ""
         return f"postgresql://{USER}:{QUOTED}@127.0.0.1:{self.port}/{database}{end}"
 
-    def create(self, template: str = "template1") -> str:
-        """A new database, which is a copy of another one that nobody is connected to; its name."""
+    def create(self, template: str = "template1", *, keep: bool = False) -> str:
+        """A new database, which is a copy of another one that nobody is connected to; its name. Unless it is to be
+        kept, it goes when the test is over."""
         name = next(self._names)
         self.sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        if not keep:
+            self._passing.append(name)
         return name
+
+    def drop_passing(self) -> None:
+        """A database takes 7 MB; a server that a test left stopped drops them the next time."""
+        if self.running and self._passing:
+            self.sql("".join(f'DROP DATABASE "{name}" WITH (FORCE);\n' for name in self._passing))
+            self._passing.clear()
 
     def sql(self, statement: str, database: str = "postgres") -> str:
         """Run as the server's superuser; rows as lines, columns divided by |."""
@@ -260,10 +270,11 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def postgres(postgres_server: PostgresServer) -> PostgresServer:
+def postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
     """The session's server, started anew if the last test left it stopped."""
     postgres_server.start()
-    return postgres_server
+    yield postgres_server
+    postgres_server.drop_passing()
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from watcher.model.rule import CompiledRule
 from watcher.model.signals import AnySignal
 from watcher.pipeline.seeing import Place, RuleVerdict, seen, signals
 
-SLICE: Final = 500
-"""Objects that are looked at before others get their turn."""
+SLICE: Final = 100
+"""Objects that are looked at before others get their turn: some milliseconds."""
 _APART: Final = frozenset(
     {
         *("signal", "uid", "cluster", "namespace", "workload_kind", "workload", "pod", "container", "claim", "node"),

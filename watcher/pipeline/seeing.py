@@ -125,8 +125,11 @@ def _of_objects(step: Step, view: View, place: Place) -> Iterator[AnySignal | No
         if place.may_hold(claim.key[0], claim.key[1]):
             yield from objects.true_of_claim(step, claim)
     for volume in list(view.volumes.rows.values()):
-        if place.node == volume.node or place.may_hold(volume.namespace, volume.claim):
+        own = bool(place.node) and place.node == volume.node
+        if (own or place.may_hold(volume.namespace, volume.claim)) and place.signal in ("", "VolumeUsage"):
             yield volumes.true_of(step, volume)
+        else:
+            yield None
     for node in list(view.nodes.rows.values()):
         if not node.gone and not place.namespace and place.node in ("", node.node.metadata.name):
             yield from nodes.signals(node.node, step.core.cluster, step.at)

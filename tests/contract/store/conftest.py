@@ -23,7 +23,7 @@ def sqlite_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_made(postgres_server: PostgresServer) -> str:
     """A database whose tables exist."""
-    name = postgres_server.create()
+    name = postgres_server.create(keep=True)
     asyncio.run(_made(SqlHome(postgres_server.url(name))))
     return name
 

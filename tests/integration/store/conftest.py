@@ -16,7 +16,7 @@ MakeStore = Callable[..., SqlStore]
 @pytest.fixture(scope="session")
 def made_database(postgres_server: PostgresServer) -> str:
     """A database whose tables exist."""
-    name = postgres_server.create()
+    name = postgres_server.create(keep=True)
 
     async def make() -> None:
         store = sql_store(postgres_server.url(name))

@@ -96,7 +96,7 @@ def filled_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def filled_database(postgres_server: PostgresServer) -> str:
-    name = postgres_server.create()
+    name = postgres_server.create(keep=True)
     asyncio.run(fill(postgres_server.url(name)))
     return name
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.support.objects import node
 from tests.support.own import TOKEN, own
 from tests.support.pods import backoff, dead, pod, status
 from tests.support.timeline import Timeline
+from tests.support.volumes import GIB, mounts, summary, volume
 from watcher.model.kube import Pod
 
 AT = 60.0
@@ -123,3 +125,30 @@ async def test_the_token_is_wanted_where_one_is_set() -> None:
     body = await own(story(), "/signals", 401, Authorization="Bearer wrong")
     assert list(body) == ["error"]
     assert (await own(story(), "/signals", Authorization=f"Bearer {TOKEN}"))["signals"]
+
+
+def stored() -> Timeline:
+    """A claim that is 60 % full, one that is a folder of its node's disk, and a node that is not ready."""
+    disk = volume("", 70, capacity=100 * GIB, at=10)
+    local = volume("local", 70, capacity=100 * GIB, at=10)
+    measured = summary(mounts("web-2", volume("data", 60, at=10), local), disk=disk)
+    found = Timeline().at(0).lists(pod("web-2")).lists(node("n9", ready="False"))
+    return found.at(10).sample("n1", measured)
+
+
+async def test_volumes_and_nodes_are_listed_with_why_nobody_is_told() -> None:
+    found = stored()
+    body = await own(found, "/signals")
+    shown = {(each["signal"], each.get("claim", ""), each.get("node", "")): each for each in body["signals"]}
+    assert set(shown) == {("VolumeUsage", "data", "n1"), ("VolumeUsage", "", "n1"), ("NodeNotReady", "", "n9")}
+    usage = shown["VolumeUsage", "data", "n1"]
+    assert usage["fields"]["used_percent"] == 60
+    assert rules(usage)["VolumeFillingUp"]["why_not"] == "used_percent >= 85 is false (used_percent is 60)"
+    assert rules(shown["NodeNotReady", "", "n9"])["NodeNotReady"]["state"] == "firing"
+    assert (await own(found, "/signals?namespace=tools"))["signals"] == []
+    claims = (await own(found, "/signals?namespace=shop&signal=VolumeUsage"))["signals"]
+    assert [each["claim"] for each in claims] == ["data"]
+
+
+async def test_a_sample_that_is_old_says_nothing_of_now() -> None:
+    assert (await own(stored(), "/signals?signal=VolumeUsage", at=10 + 6 * 60))["signals"] == []
