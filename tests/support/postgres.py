@@ -58,7 +58,9 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._names = (f"test{n}" for n in itertools.count(1))
         self._passing: list[str] = []
-        self._guard = subprocess.Popen(["sh", "-c", _GUARD, "sh", str(self.directory)], stdin=subprocess.PIPE)
+        self._guard = subprocess.Popen(
+            ["sh", "-c", _GUARD, "sh", str(self.directory)], stdin=subprocess.PIPE, start_new_session=True
+        )
         if user is not None:
             shutil.chown(self.directory, user)
         try:
@@ -111,7 +113,7 @@ class PostgresServer:
         where = ["-D", str(self.data), "-p", str(self.port), "-k", str(self.directory)]
         command = [*self._as_user, self._program("postgres"), *where, *settings]
         with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + _WAIT
         while not self._ready():
             if not self.running or time.monotonic() > deadline:

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,11 +21,13 @@ import msgspec
 import uvicorn
 
 from watcher.app.reloading import Reloader
-from watcher.app.service import Outside, Service, first
+from watcher.app.service import Outside, Service
 from watcher.app.standby import Standby
+from watcher.app.waiting import first, given_up
 from watcher.engine.clock import SteadyClock, SystemClock
 from watcher.engine.stats import LeaderStats
 from watcher.engine.worker import LEASE
+from watcher.model.changes import View
 from watcher.ports import Clock, Fenced, StoreError
 from watcher.settings.live import LiveConfig
 from watcher.settings.records import Settings
@@ -36,6 +39,8 @@ from watcher.store.sql import SqlStore
 
 log = logging.getLogger("watcher.app")
 
+END_WITHIN = 9.5
+"""Seconds from the signal to the end of the process, whatever does not answer: a thread that sends mail, a database."""
 
 YIELD_WITHIN = 1.0
 """Seconds for what is in flight when another replica waits to take over."""
@@ -56,14 +61,37 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 async def run(settings: Settings, options: RunOptions) -> int:
     """The service, until SIGTERM or SIGINT. Gives the exit code; StoreError, ConnectError, OSError at the start."""
     stop = options.stop or asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    _heed_signals(stop)
     async with contextlib.AsyncExitStack() as stack:
         listener = stack.enter_context(listen(settings.http.host, settings.http.port))
-        process = await stack.enter_async_context(prepared(settings, options))
-        await process.serve(listener, stop)
+        async with given_up(stop):
+            process = await stack.enter_async_context(prepared(settings, options))
+        if not stop.is_set():
+            await process.serve(listener, stop)
     return 0
+
+
+def _heed_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        if not stop.is_set():
+            guard = threading.Timer(END_WITHIN, _end)
+            guard.daemon = True
+            guard.start()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told)
+    # It ends a process that does not know it; the configuration that it asks for is read at the start anyway.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
+
+
+def _end() -> None:
+    """What is stored is stored, and what is not was acknowledged to nobody: nothing is lost by this."""
+    log.warning("something did not end in time", extra={"event": "service.cut_off"})
+    logging.shutdown()
+    os._exit(0)
 
 
 class Process:
@@ -82,6 +110,10 @@ class Process:
         self._application: Any = None
         self._there = asyncio.Event()
         """Something answers HTTP requests."""
+        self._refused: tuple[int, str] | None = None
+        """Errors of the configuration that was read last, how many and the first; None: it is in force."""
+        self._said: dict[str, str] = {}
+        """The trouble with the store that was said last, by event."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI: requests go to whoever works now; the first ones wait until somebody does."""
@@ -114,8 +146,11 @@ class Process:
         if self.settings.election.enabled:
             await self._take_turns(stop)
             return
-        async with self.working(self.outside, "") as service:
-            await service.run(stop)
+        async with contextlib.AsyncExitStack() as stack:
+            async with given_up(stop):
+                service = await stack.enter_async_context(self.working(self.outside))
+            if not stop.is_set():
+                await service.run(stop)
 
     @contextlib.asynccontextmanager
     async def working(self, outside: Outside, address: str = "") -> AsyncIterator[Service]:
@@ -123,6 +158,9 @@ class Process:
         async with self._changing:
             self.leader.epoch = await self._store.take_over(holder(), address)
             service = await Service.begun(self.settings, outside)
+            if self._refused is not None:
+                # `Started` says that the configuration is in order: that one was refused while this replica stood by.
+                await service.reject(*self._refused)
             self._answer_by(service, service.application)
         self.leader.is_leader = True
         self.leader.taken += 1
@@ -147,13 +185,19 @@ class Process:
         if client is None:
             raise ConnectError("leader_election needs a cluster, whose Lease says who leads: leave --no-watch out.")
         lease = Lease(client, election, holder(), self.outside.clock)
+        lease.failed = self._lease_failed
         while not stop.is_set():
-            await first(stop.wait(), self._stand_by())
-            await first(stop.wait(), lease.acquire())
-            self.leader.failures = lease.failures
-            if not stop.is_set():
-                await self._lead(lease, stop)
-            self.leader.failures = lease.failures
+            async with given_up(stop):
+                await self._stand_by()
+                await lease.acquire()
+            if stop.is_set():
+                await lease.release()
+            elif await self._lead(lease, stop):
+                # Another replica may be able to write, and gets the time to see that nobody leads.
+                await first(stop.wait(), asyncio.sleep(2 * election.retry_period.total_seconds()))
+
+    def _lease_failed(self) -> None:
+        self.leader.failures += 1
 
     async def _stand_by(self) -> None:
         """Answer as one that does not lead, as soon as the store answers; who cannot write need not be elected."""
@@ -162,32 +206,54 @@ class Process:
             try:
                 async with self._changing:
                     await self._answer_from_store()
+                self._said.pop("store.failing", None)
                 return
             except StoreError as error:
-                log.warning("the store does not answer", extra={"event": "store.failing", "error": str(error)})
+                self._say(logging.WARNING, "the store does not answer", "store.failing", str(error))
                 await asyncio.sleep(pause)
 
-    async def _answer_from_store(self) -> None:
+    async def _answer_from_store(self, view: View | None = None) -> None:
+        """`view`: of what is stored, if it need not be read."""
         outside = msgspec.structs.replace(self.outside, client=None, working=False)
-        service = await Service.begun(self.settings, outside)
+        service = await Service.begun(self.settings, outside, view)
         address = self.settings.election.address
         self._answer_by(service, lambda: Standby(service, outside, address))
 
-    async def _lead(self, lease: Lease, stop: asyncio.Event) -> None:
-        """Until it is to end, the lease is lost, the store is away for too long, or somebody else has taken over."""
-        outside = msgspec.structs.replace(self.outside, may_send=lease.held, stop_within=YIELD_WITHIN)
+    async def _lead(self, lease: Lease, stop: asyncio.Event) -> bool:
+        """Until it is to end, the lease is lost, the store is away for too long, or somebody else has taken over.
+        Whether the store did not let us."""
+        refused = False
         try:
-            async with self.working(outside, self.settings.election.address) as service:
-                await first(service.run(stop), lease.keep(), self._without_store(service))
+            await first(self._work_elected(lease, stop), lease.keep())
         except* StoreError as group:
-            error = str(group.exceptions[0])
-            log.error("the store cannot be taken over", extra={"event": "leader.no_store", "error": error})
-        except* Fenced:
-            log.error("another replica has taken over", extra={"event": "leader.fenced"})
+            refused = True
+            error = str(next(_leaves(group)))
+            self._say(logging.ERROR, "the store cannot be taken over", "leader.no_store", error)
+        except* Fenced as group:
+            refused = True
+            error = str(next(_leaves(group)))
+            log.error("another replica has taken over", extra={"event": "leader.fenced", "error": error})
         finally:
             await lease.release()
         if not stop.is_set():
             self.leader.lost += 1
+        return refused
+
+    async def _work_elected(self, lease: Lease, stop: asyncio.Event) -> None:
+        outside = msgspec.structs.replace(self.outside, may_send=lease.held, stop_within=YIELD_WITHIN)
+        async with contextlib.AsyncExitStack() as stack:
+            async with given_up(stop):
+                working = self.working(outside, self.settings.election.address)
+                service = await stack.enter_async_context(working)
+            if not stop.is_set():
+                self._said.clear()
+                await first(service.run(stop), self._without_store(service))
+
+    def _say(self, level: int, text: str, event: str, error: str) -> None:
+        """Once for each trouble, however often it is met again."""
+        if error != self._said.get(event):
+            log.log(level, text, extra={"event": event, "error": error})
+        self._said[event] = error
 
     async def _without_store(self, service: Service) -> None:
         """Until the store has not answered for `renew_deadline`: another replica may reach it."""
@@ -210,18 +276,38 @@ class Process:
         async with self._changing:
             before, self.settings = self.settings, settings
             try:
-                if self.leader.is_leader and self._service is not None:
-                    await self._service.adopt(settings)
-                    self._application = self._make_application()
-                else:
-                    await self._answer_from_store()
+                await self._put_in_force(settings)
             except BaseException:
                 self.settings = before
                 raise
+            self._refused = None
+
+    async def _put_in_force(self, settings: Settings) -> None:
+        service = self._service
+        if service is None:
+            # Between two turns. They are tried here; when the store does not answer, `_stand_by` takes them up.
+            with contextlib.suppress(StoreError):
+                await self._answer_from_store()
+        elif self.leader.is_leader:
+            await service.adopt(settings)
+            self._application = self._make_application()
+        else:
+            view = View()
+            view.become(service.writer.view)
+            await self._answer_from_store(view)
 
     async def reject(self, errors: int, reason: str) -> None:
+        self._refused = errors, reason
         if self.leader.is_leader and self._service is not None:
             await self._service.reject(errors, reason)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error
 
 
 def _fixed(before: Settings, now: Settings) -> Iterator[tuple[str, object, object]]:
@@ -245,7 +331,8 @@ async def prepared(settings: Settings, options: RunOptions) -> AsyncIterator[Pro
         await store.open()
         stack.push_async_callback(store.close)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        executor = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="apprise"))
+        executor = ThreadPoolExecutor(4, thread_name_prefix="apprise")
+        stack.callback(executor.shutdown, wait=False, cancel_futures=True)
         client = None
         if options.watch:
             client = await connect(SteadyClock(options.clock), options.kubeconfig)

@@ -54,6 +54,8 @@ class Reloader:
         self._live = live
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
+        self._unwatched = ""
+        """Why the system does not tell of changes, as it was said last."""
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -79,6 +81,10 @@ class Reloader:
         except ConfigErrors as refused:
             return await self._refused([problem for problem in refused.problems if problem.is_error])
         except (ConnectError, OSError, ValueError) as error:
+            return await self._refused([error])
+        except Exception as error:
+            # A mistake of ours about a file that somebody has just changed must not end a service that works.
+            log.exception("the configuration could not be read", extra=_event("failed"))
             return await self._refused([error])
         self.stats.last_success, self.stats.reason = True, ""
         self.stats.last_success_at = self._clock.now()
@@ -111,7 +117,9 @@ class Reloader:
                 await self._look(config, directories)
             except OSError as error:
                 # A directory went away, or there are too many watches on this machine: look now and then.
-                log.warning("changes of files are not told", extra=_event("unwatched", error=str(error)))
+                if str(error) != self._unwatched:
+                    log.warning("changes of files are not told", extra=_event("unwatched", error=str(error)))
+                self._unwatched = str(error)
                 await asyncio.sleep(1)
                 await self._if_changed(config)
 

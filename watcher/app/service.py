@@ -14,6 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from watcher.api.inside import Inside, PostStats
 from watcher.api.outcomes import Outcomes
 from watcher.app import access
 from watcher.app.metrics import Parts, Replica, service_metrics, standby_metrics
+from watcher.app.waiting import ended, first
 from watcher.app.watching import Watching, scopes
 from watcher.deliver.factory import make_sender
 from watcher.deliver.heartbeat import HeartbeatUrl
@@ -40,7 +42,7 @@ from watcher.engine.stats import LeaderStats, ReloadStats, StoreStats
 from watcher.engine.vitals import Writing, undelivered, words
 from watcher.engine.worker import Name
 from watcher.engine.writer import Writer
-from watcher.model.changes import Changes
+from watcher.model.changes import Changes, View
 from watcher.model.config import Integration, Receiver
 from watcher.model.observations import ConfigLoaded, ConfigRejected, Scope, Started
 from watcher.model.state import MessageState
@@ -110,13 +112,16 @@ class Service:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         """What brings something in, or looks after something: what ends first at a stop."""
         self._group: asyncio.TaskGroup | None = None
+        self._going = asyncio.Event()
+        """All of its loops run."""
         self._over = asyncio.Event()
+        """It takes no other configuration any more."""
 
     @classmethod
-    async def begun(cls, settings: Settings, outside: Outside) -> Service:
-        """Takes up what is stored. StoreError, ConnectError, OSError (a recording that cannot be written)."""
+    async def begun(cls, settings: Settings, outside: Outside, view: View | None = None) -> Service:
+        """Takes up what is stored, or `view` of it. ValueError, OSError (settings that cannot be used), StoreError."""
         service = cls(settings, outside)
-        await service._load()
+        await service._load(view)
         if outside.client is not None:
             service.watching = Watching(outside.client, settings, service.queue, service.clock)
             fetcher = KubeEvidence(outside.client, service.clock)
@@ -124,12 +129,14 @@ class Service:
         service.heartbeat = service._heartbeat()
         return service
 
-    async def _load(self) -> None:
+    async def _load(self, view: View | None) -> None:
         clock, store = self.clock, self._outside.store
-        begun = clock.monotonic()
-        view, since = await store.load()
-        self.store_stats.took("load", clock.monotonic() - begun)
         self._senders = self._made(self.settings)
+        since: datetime | None = None
+        if view is None:
+            begun = clock.monotonic()
+            view, since = await store.load()
+            self.store_stats.took("load", clock.monotonic() - begun)
         senders = {name: sender for name, (_, sender) in self._senders.items()}
         self.dispatcher = Dispatcher(
             senders,
@@ -180,7 +187,12 @@ class Service:
         try:
             await self._run(stop)
         finally:
-            self._over.set()
+            self._end()
+
+    def _end(self) -> None:
+        """Whoever waits for another configuration, or for an answer, waits no longer."""
+        self._over.set()
+        self.outcomes.end()
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -189,17 +201,22 @@ class Service:
             senders = group.create_task(self.dispatcher.run(), name="dispatcher")
             for name, loop in self._loops():
                 self._start(name, loop)
+            self._going.set()
             await stop.wait()
             log.info("stopping", extra={"event": "service.stopping"})
-            self.outcomes.end()
+            self._end()
             await self._ended(self._tasks)
             await self._finish()
-            await _ended([senders, writer])
+            interrupted = self.writer.busy
+            await ended([senders, writer])
+            if interrupted:  # that commit may have happened: what follows has to be judged by what is stored
+                return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_WITHIN):
                     await self.writer.drain()
 
     async def close(self) -> None:
+        self._end()
         await self.dispatcher.close()
         if self.recording is not None:
             self.recording.close()
@@ -224,13 +241,14 @@ class Service:
         self._tasks[name] = self._group.create_task(loop, name=name)
 
     async def _ended(self, names: Iterable[str]) -> None:
-        await _ended([self._tasks.pop(name) for name in [*names]])
+        await ended([self._tasks.pop(name) for name in [*names]])
 
     async def _finish(self) -> None:
-        """Let due messages go out and be recorded, for a while."""
+        """Let due messages go out and be recorded, for a while; a store that is away records nothing."""
+        writer, busy = self.writer, self.dispatcher.busy
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._outside.stop_within):
-                while len(self.queue) or self.writer.busy or self.dispatcher.busy():  # noqa: ASYNC110 - three rooms
+                while not writer.stats.store_failing and (len(self.queue) or writer.busy or busy()):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
 
     def _hand_on(self, changes: Changes) -> None:
@@ -248,8 +266,11 @@ class Service:
     async def adopt(self, settings: Settings) -> None:
         """Put other settings in force, between two batches. ConnectError, OSError, ValueError: they cannot be used, and
         the ones before them stay."""
-        senders = self._made(settings)
+        senders, core = self._made(settings), core_of(settings)
         fresh = self._fresh_watching(settings)
+        await first(self._going.wait(), self._over.wait())
+        if self._over.is_set():
+            return
         if fresh is not None:
             await self._ended([name for name in self._tasks if name.startswith("watching/")])
         await self._ended([name for name in self._tasks if name in ("heartbeat", "retention")])
@@ -262,7 +283,7 @@ class Service:
             for name in now:
                 self.dead_letters.setdefault(name, 0)
             in_force.set()
-            return core_of(settings)
+            return core
 
         self.writer.adopt = swap
         wanted = self._scopes(settings)
@@ -274,7 +295,7 @@ class Service:
         )
         await self.queue.put(loaded)
         await first(in_force.wait(), self._over.wait())
-        if in_force.is_set():
+        if not self._over.is_set():
             self._go_on(fresh)
 
     def _fresh_watching(self, settings: Settings) -> Watching | None:
@@ -377,22 +398,3 @@ def paced(receivers: Iterable[Receiver]) -> frozenset[Name]:
 
 async def _cannot() -> str:
     return "there is no configuration file"
-
-
-async def first(*waits: Coroutine[Any, Any, Any]) -> None:
-    """Until one of them ends; the others are cancelled. Raises what that one raised."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()
-
-
-async def _ended(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -51,9 +51,7 @@ def filled() -> Iterator[tuple[Table, list[dict[str, Any]]]]:
     over = [finished(f"m{n}", created_at=at[n]) for n in range(MANY) if n % 50]
     lease = {"lease_owner": None, "leased_until": None}
     messages = [rows.message_row(row, row.created_at) | lease for row in waiting + over]
-    transitions = [
-        rows.transition_row(transition("t", at[n])) | {"alert": alert_text(key(n))} for n in range(MANY)
-    ]
+    transitions = [rows.transition_row(transition("t", at[n])) | {"alert": alert_text(key(n))} for n in range(MANY)]
     decisions = [
         rows.decision_row(decision(at=at[n], alert=key(n)))
         | {"count": 1, "last_at": at[n], "matter": matter_text("g", *OPS, key(n)) if n >= MANY * 9 // 10 else None}

@@ -16,7 +16,9 @@ from typing import Any
 import msgspec
 import pytest
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import (
     Boolean,
@@ -39,6 +41,7 @@ from tests.support.postgres import PostgresServer
 from watcher.model.changes import Changes
 from watcher.model.state import MessageState
 from watcher.settings import shipped
+from watcher.store import tables
 from watcher.store.sql import SqlStore
 
 DIRECTORY = shipped.directory("alembic")
@@ -136,6 +139,18 @@ async def test_an_upgraded_store_goes_on_where_the_first_version_stopped(empty_u
     assert (await store.decisions(1))[0] == (again, FIRST["decisions"][-1]["count"] + 1)
     assert len(await store.transitions(100)) == len(FIRST["transitions"]) + 1
     assert await store.prune(now + timedelta(days=1), 1000) > 30
+
+
+async def test_the_migrated_tables_are_those_of_the_code(empty_url: str, make_store: MakeStore) -> None:
+    store = make_store(empty_url)
+    await store.open()
+
+    def differences(connection: Connection) -> object:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return compare_metadata(context, tables.metadata)
+
+    async with store._database.writer.begin() as connection:
+        assert await connection.run_sync(differences) == []
 
 
 @pytest.mark.postgres

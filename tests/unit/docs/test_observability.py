@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -171,5 +171,7 @@ def test_what_carries_logs_away_is_yaml() -> None:
     assert (len(beats), len(bits)) == (1, 1)
     parser = next(each for each in bits[0]["parsers"])
     assert parser["name"] == next(each for each in bits[0]["pipeline"]["filters"])["parser"]
-    shown = datetime.strptime("2026-11-20T10:00:00.123Z", parser["time_format"].replace(".%LZ", ".%f%z"))
+    shown = datetime.strptime("2026-11-20T10:00:00.123Z", parser["time_format"].replace(".%LZ", ".%f%z")).astimezone(
+        UTC
+    )
     assert shown.microsecond == 123_000

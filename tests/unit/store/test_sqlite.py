@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
@@ -21,6 +23,8 @@ from watcher.model.changes import Changes
 from watcher.ports import Fenced, StoreError
 from watcher.settings import shipped
 from watcher.store.sql import SqlStore
+
+ROOT = Path(__file__).parents[3]
 
 
 def at_url(url: str) -> SqlStore:
@@ -227,3 +231,15 @@ async def test_a_store_that_was_closed_is_fenced_if_another_one_took_over_meanwh
     with pytest.raises(Fenced):
         await store.lease(OPS, NOW, NOW + SECOND, 1)
     assert set((await store.load())[0].groups.rows) == {"g"}
+
+
+async def test_who_stores_in_a_file_does_not_load_what_postgres_needs(path: Path, store: SqlStore) -> None:
+    """3 MiB of a dialect, and a driver that need not be there. (Where tables are to be made, Alembic loads it.)"""
+    await store.close()
+    code = (
+        "import sys, asyncio; from pathlib import Path; from tests.contract.store.homes import sqlite_store\n"
+        f"store = sqlite_store(Path({str(path)!r})); asyncio.run(store.open()); asyncio.run(store.close())\n"
+        "print([name for name in sys.modules if name.startswith(('asyncpg', 'sqlalchemy.dialects.postgresql'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[]\n"
