@@ -16,12 +16,12 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from tests.support.clocks import StandingClock
 from watcher.app.metrics import Parts, Replica, service_metrics, standby_metrics
 from watcher.app.metrics.document import metrics_page, samples, specs
 from watcher.app.metrics.judging import POSTED, alerts_by_name
 from watcher.app.metrics.running import memory_limit
 from watcher.app.metrics.spec import Kind, Spec
-from watcher.engine.clock import SystemClock
 from watcher.engine.dispatch import Dispatcher
 from watcher.engine.queue import IntakeQueue
 from watcher.engine.stats import LeaderStats, ReloadStats, StoreStats
@@ -43,7 +43,7 @@ ROOT = Path(__file__).parents[3]
 PROMTOOL = shutil.which("promtool")
 NAME = ("team", "webhook_configs[0]")
 OTHER = ("team", "slack_configs[0]")
-NOW = SystemClock().now()
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 CONFIG = """\
 receivers: [{name: team, webhook_configs: [{url: "http://127.0.0.1:1/"}], slack_configs: [{api_url: "http://127.0.0.1:1/"}]}]
 route: {receiver: team}
@@ -75,7 +75,7 @@ def parts(tmp_path: Path, **more: Any) -> Parts:
     """A service that has seen a little of everything."""
     file = tmp_path / "config.yaml"
     file.write_text(CONFIG, encoding="utf-8")
-    clock, queue, store = SystemClock(), IntakeQueue(), MemoryStore()
+    clock, queue, store = StandingClock(NOW), IntakeQueue(), MemoryStore()
     dispatcher = Dispatcher({NAME: Unreachable(), OTHER: Unreachable()}, store, queue, clock)
     dispatcher.resume([row(age=90), row(age=30)])
     outcomes = (Delivered(), TryLater(reason="HTTP 503 x"), GiveUp(reason="HTTP 404 x"), TryLater(reason="HTTP 429"))
@@ -182,7 +182,7 @@ def test_the_outbox_is_shown_for_each_integration(tmp_path: Path) -> None:
     assert values(text, "watcher_outbox_length") == {tuple(reversed(OTHER)): 0, tuple(reversed(NAME)): 2}
     ages = values(text, "watcher_outbox_oldest_seconds")
     assert ages[tuple(reversed(OTHER))] == 0
-    assert 90 <= ages[tuple(reversed(NAME))] < 300
+    assert ages[tuple(reversed(NAME))] == 90
     assert values(text, "watcher_channel_circuit_open") == {tuple(reversed(OTHER)): 0, tuple(reversed(NAME)): 1}
 
 
