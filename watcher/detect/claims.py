@@ -16,8 +16,8 @@ from typing import Any
 from watcher.detect.fields import told_text
 from watcher.detect.pods import moment
 from watcher.model.kube import PersistentVolumeClaim, Pod, Volume
+from watcher.model.remembered import ClaimState, PodState, Warned
 from watcher.model.signals import ClaimLost, ClaimPending, ClaimUnmounted
-from watcher.model.state import ClaimState, PodState, Warned
 
 ASKED = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
 CHOSEN = "volume.kubernetes.io/selected-node"

@@ -17,7 +17,7 @@ from watcher.detect.memory import oom_kind
 from watcher.detect.pods import ContainerView, is_ending, moment, real
 from watcher.lib.durations import parse_go_duration
 from watcher.model.kube import Pod, StateTerminated, StateWaiting
-from watcher.model.state import ContainerHistory, Death
+from watcher.model.remembered import ContainerHistory, Death
 
 KEPT_DEATHS = 100
 LONGEST_WINDOW = timedelta(hours=6)

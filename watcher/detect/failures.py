@@ -17,8 +17,8 @@ from watcher.detect.fields import container_fields, exit_signal, memory_bytes, t
 from watcher.detect.memory import is_eviction_for_memory
 from watcher.detect.pods import ContainerView, containers, real
 from watcher.model.kube import Pod, StateTerminated
+from watcher.model.remembered import PodState
 from watcher.model.signals import OomClass, OOMKilled, PodFailed
-from watcher.model.state import PodState
 
 JOB_PATIENCE = timedelta(minutes=6)
 """The longest back-off of a Job between two of its pods (job controller, MaxJobBackOff is 6 m for each)."""

@@ -26,6 +26,7 @@ from watcher.detect.memory import is_node_oom, oom_kind
 from watcher.detect.pods import ContainerView, containers, is_quiet
 from watcher.detect.podstates import pod_states
 from watcher.model.kube import Pod, StateTerminated
+from watcher.model.remembered import ContainerHistory
 from watcher.model.signals import (
     AnySignal,
     ContainerNotStarting,
@@ -34,7 +35,6 @@ from watcher.model.signals import (
     ImagePullFailing,
     OOMKilled,
 )
-from watcher.model.state import ContainerHistory
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -16,8 +16,8 @@ import msgspec
 from watcher.detect.trend import trend, with_sample
 from watcher.model.kubelet import FsStats, Summary
 from watcher.model.observations import StatsSampled
+from watcher.model.remembered import Reading, VolumeHistory
 from watcher.model.signals import VolumeUsage
-from watcher.model.state import Reading, VolumeHistory
 
 Claim = tuple[str, str]
 """(namespace, name)"""

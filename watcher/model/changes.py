@@ -17,28 +17,30 @@ from watcher.model.evidence import EvidenceRequest
 from watcher.model.hints import Mistake
 from watcher.model.identity import AlertKey, MemberKey
 from watcher.model.observations import Scope
+from watcher.model.remembered import (
+    ClaimState,
+    ContainerHistory,
+    NamespaceState,
+    NodeState,
+    PodState,
+    ScopeState,
+    VolumeHistory,
+    Warned,
+)
 from watcher.model.silence import Answer, Silence, SilenceChange
 from watcher.model.state import (
     Alert,
     Attempt,
     Channel,
-    ClaimState,
-    ContainerHistory,
     Decision,
     Group,
     Member,
     Meta,
-    NamespaceState,
-    NodeState,
     OutboxRow,
-    PodState,
-    ScopeState,
     Told,
     ToldKey,
     Transition,
     Unmet,
-    VolumeHistory,
-    Warned,
 )
 from watcher.model.table import Overlay, Rank, Table, Timer
 

@@ -14,8 +14,9 @@ import msgspec
 from watcher.detect.signals import Findings
 from watcher.model.identity import Workload
 from watcher.model.observations import ConfigLoaded, ConfigRejected, Scope, Started
+from watcher.model.remembered import ScopeState
 from watcher.model.signals import ConfigRefused
-from watcher.model.state import EndReason, ScopeState
+from watcher.model.state import EndReason
 from watcher.model.table import Overlay
 from watcher.pipeline import channels, judging, objects, pods, rerouting, sight
 from watcher.pipeline.core import Step

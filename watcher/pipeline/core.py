@@ -12,9 +12,10 @@ from watcher.model.changes import Draft
 from watcher.model.config import FirstStart, HintRule, LinkConfig, Receiver, StormConfig
 from watcher.model.identity import AlertKey, Subject, Workload
 from watcher.model.observations import EventType, Scope, Seen
+from watcher.model.remembered import PodState, ScopeState
 from watcher.model.rule import CompiledRule
 from watcher.model.signals import Signal
-from watcher.model.state import Alert, Channel, Decision, Group, Member, MemberState, PodState, ScopeState, Transition
+from watcher.model.state import Alert, Channel, Decision, Group, Member, MemberState, Transition
 from watcher.routing.inhibition import InhibitRule
 from watcher.routing.intervals import Intervals
 from watcher.routing.route import Route

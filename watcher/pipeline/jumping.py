@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from watcher.model.observations import ClockJumped
-from watcher.model.state import ContainerHistory
+from watcher.model.remembered import ContainerHistory
 from watcher.model.table import Overlay
 from watcher.pipeline import posting
 from watcher.pipeline.core import Step

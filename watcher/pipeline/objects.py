@@ -21,6 +21,7 @@ from watcher.detect.signals import Findings
 from watcher.model.identity import Workload
 from watcher.model.kube import Node, ObjectMeta, PersistentVolumeClaim
 from watcher.model.observations import ClaimSeen, EventSeen, EventType, NamespaceSeen, NodeSeen, Scope
+from watcher.model.remembered import ClaimState, NamespaceState, NodeState, PodState, ScopeState, Warned
 from watcher.model.signals import (
     ClaimLost,
     ClaimPending,
@@ -30,7 +31,7 @@ from watcher.model.signals import (
     NodePressure,
     NodeSignal,
 )
-from watcher.model.state import ClaimState, EndReason, NamespaceState, NodeState, PodState, ScopeState, Warned
+from watcher.model.state import EndReason
 from watcher.pipeline import hinting, judging, sight, unmet, volumes
 from watcher.pipeline.core import Step
 from watcher.pipeline.judging import NO_BASELINE, Baseline, Judged

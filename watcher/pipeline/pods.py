@@ -17,8 +17,8 @@ from watcher.detect.signals import Findings, late_ooms, observe, present
 from watcher.model.identity import Workload
 from watcher.model.kube import ContainerStatus, Pod
 from watcher.model.observations import EventType, PodSeen, Scope
+from watcher.model.remembered import ContainerHistory, PodState, ScopeState
 from watcher.model.signals import AnySignal, PodFailed, WorkloadDown
-from watcher.model.state import ContainerHistory, PodState, ScopeState
 from watcher.pipeline import hinting, judging, objects, sight, workloads
 from watcher.pipeline.core import Step
 from watcher.pipeline.judging import Judged

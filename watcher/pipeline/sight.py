@@ -14,6 +14,7 @@ import msgspec
 
 from watcher.model.identity import Workload
 from watcher.model.observations import Scope
+from watcher.model.remembered import ScopeState
 from watcher.model.signals import (
     AnySignal,
     ClaimSignal,
@@ -24,7 +25,7 @@ from watcher.model.signals import (
     VolumeUsage,
     WorkloadDown,
 )
-from watcher.model.state import Member, MemberState, ScopeState
+from watcher.model.state import Member, MemberState
 from watcher.pipeline import judging
 from watcher.pipeline.core import Step
 

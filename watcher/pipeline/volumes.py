@@ -35,9 +35,10 @@ from watcher.detect.volumes import (
 from watcher.model.config import FirstStart
 from watcher.model.identity import Workload
 from watcher.model.observations import Scope, StatsSampled
+from watcher.model.remembered import ClaimState, Reading, VolumeHistory
 from watcher.model.rule import CompiledRule
 from watcher.model.signals import VolumeUsage
-from watcher.model.state import ClaimState, EndReason, Member, Reading, VolumeHistory
+from watcher.model.state import EndReason, Member
 from watcher.pipeline import judging
 from watcher.pipeline.core import Step
 

@@ -16,8 +16,9 @@ import msgspec
 from watcher.model.changes import Changes, View
 from watcher.model.history import Asked, DecisionLine, TransitionLine
 from watcher.model.identity import AlertKey
+from watcher.model.remembered import ScopeState
 from watcher.model.silence import SilenceChange
-from watcher.model.state import Attempt, Decision, MessageState, Meta, OutboxRow, ScopeState, Transition
+from watcher.model.state import Attempt, Decision, MessageState, Meta, OutboxRow, Transition
 from watcher.ports import Leader
 from watcher.store import kept
 from watcher.store.counting import Line, Matter, count, matter

@@ -14,22 +14,20 @@ from sqlalchemy import RowMapping, Table
 
 from watcher.model.delivery import Outcome
 from watcher.model.observations import Scope
+from watcher.model.remembered import ContainerHistory, ScopeState, VolumeHistory
 from watcher.model.silence import Silence, SilenceChange
 from watcher.model.state import (
     Alert,
     Attempt,
     Channel,
-    ContainerHistory,
     Decision,
     Group,
     Member,
     MessageState,
     Meta,
     OutboxRow,
-    ScopeState,
     Told,
     Transition,
-    VolumeHistory,
 )
 from watcher.store import tables
 from watcher.store.keys import alert_key, alert_text, member_text, short

@@ -11,24 +11,21 @@ from watcher.model.delivery import Delivered, Outcome
 from watcher.model.identity import AlertKey, MemberKey, Workload
 from watcher.model.message import Heading, Mark, Message, Notification, SendReason
 from watcher.model.observations import Scope
+from watcher.model.remembered import ContainerHistory, Reading, ScopeState, VolumeHistory
 from watcher.model.signals import CrashLooping
 from watcher.model.state import (
     Alert,
     AlertState,
     Attempt,
-    ContainerHistory,
     Decision,
     Group,
     Member,
     MemberState,
     MessageState,
     OutboxRow,
-    Reading,
-    ScopeState,
     Told,
     ToldKey,
     Transition,
-    VolumeHistory,
 )
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)

@@ -13,21 +13,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from watcher.model.changes import Changes
-from watcher.model.state import (
-    Alert,
-    Attempt,
-    ContainerHistory,
-    Decision,
-    Group,
-    Member,
-    MessageState,
-    Meta,
-    OutboxRow,
-    ScopeState,
-    Told,
-    Transition,
-    VolumeHistory,
-)
+from watcher.model.remembered import ContainerHistory, ScopeState, VolumeHistory
+from watcher.model.state import Alert, Attempt, Decision, Group, Member, MessageState, Meta, OutboxRow, Told, Transition
 
 # NUL and half surrogate pairs are no text to a database (Postgres refuses the one, UTF-8 the other).
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)

@@ -18,7 +18,8 @@ from tests.contract.store.homes import AnyStore, Home
 from tests.contract.store.records import changes
 from watcher.model.changes import Changes, View
 from watcher.model.identity import AlertKey, Workload
-from watcher.model.state import Alert, Group, Meta, OutboxRow, PodState, ScopeState
+from watcher.model.remembered import PodState, ScopeState
+from watcher.model.state import Alert, Group, Meta, OutboxRow
 
 TABLES = ("scopes", "histories", "volumes", "members", "alerts", "groups", "told", "outbox")
 

@@ -20,8 +20,8 @@ from watcher.detect.pods import workload_of
 from watcher.model.identity import Subject
 from watcher.model.kube import Condition, Event, PersistentVolumeClaim, Pod
 from watcher.model.observations import Scope
+from watcher.model.remembered import ClaimState, PodState, Warned
 from watcher.model.signals import ClaimLost, ClaimPending, ClaimUnmounted
-from watcher.model.state import ClaimState, PodState, Warned
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CLAIMS = Scope(kind="PersistentVolumeClaim")

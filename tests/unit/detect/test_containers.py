@@ -26,7 +26,7 @@ from watcher.detect.containers import (
 )
 from watcher.detect.pods import ContainerView, containers
 from watcher.model.kube import ContainerStateKube, ContainerStatus, Pod, StateTerminated, StateWaiting
-from watcher.model.state import ContainerHistory, Death
+from watcher.model.remembered import ContainerHistory, Death
 
 TEN_MINUTES = timedelta(minutes=10)
 

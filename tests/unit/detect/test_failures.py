@@ -13,8 +13,8 @@ from watcher.detect.failures import JOB_PATIENCE, Left, failure, look_again_at
 from watcher.detect.fields import common
 from watcher.detect.pods import workload_of
 from watcher.model.kube import Pod
+from watcher.model.remembered import PodState
 from watcher.model.signals import PodFailed
-from watcher.model.state import PodState
 
 
 def state(one: Pod, **fields: Any) -> PodState:

@@ -14,7 +14,7 @@ from tests.support.volumes import GIB, mounts, summary, volume
 from watcher.detect.volumes import Sample, measured, on_disk, sample_of, usage
 from watcher.model.kubelet import Summary
 from watcher.model.observations import StatsSampled
-from watcher.model.state import Reading, VolumeHistory
+from watcher.model.remembered import Reading, VolumeHistory
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "stats_summary_pvcref_2020.json"
 DATA = ("shop", "data")

@@ -13,7 +13,8 @@ from tests.support.timeline import START, time
 from watcher.model.changes import Draft, View
 from watcher.model.identity import Workload
 from watcher.model.observations import Scope
-from watcher.model.state import Group, Meta, PodState
+from watcher.model.remembered import PodState
+from watcher.model.state import Group, Meta
 from watcher.model.table import Overlay, Rank, Table
 
 
