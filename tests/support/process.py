@@ -29,6 +29,8 @@ class Process:
         self._own_store = own_store
         self.url = f"http://127.0.0.1:{free_port()}"
         self.log = folder / "log"
+        self.patience = 30.0
+        """Seconds that `ask` waits."""
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "config.yaml").write_text(config, encoding="utf-8")
 
@@ -47,6 +49,11 @@ class Process:
                     return
             time.sleep(0.05)
         raise TimeoutError(self.log.read_text())
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """As `kill -9`."""
@@ -67,7 +74,7 @@ class Process:
         request = urllib.request.Request(self.url + path, data, given | headers, method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=30) as answer:
+            with opener.open(request, timeout=self.patience) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:

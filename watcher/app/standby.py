@@ -153,7 +153,8 @@ def _target(request: Request) -> str:
 def _onward(request: Request) -> list[tuple[str, str]]:
     headers = [*_end_to_end((_text(name), _text(value)) for name, value in request.headers.raw)]
     client = request.client.host if request.client is not None else "unknown"
-    return [*headers, ("X-Forwarded-For", client), ("Via", f"1.1 {_VIA}")]
+    # In small letters, as ASGI gives the others: aiohttp replaces a header that comes again in another spelling.
+    return [*headers, ("x-forwarded-for", client), ("via", f"1.1 {_VIA}")]
 
 
 def _end_to_end(headers: Pairs) -> Iterator[tuple[str, str]]:

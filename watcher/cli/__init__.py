@@ -13,7 +13,7 @@ import typer
 
 from watcher import __version__, client
 from watcher.cli import deliveries, explaining, importing, running, silences, trying
-from watcher.ports import StoreError
+from watcher.ports import Fenced, StoreError
 from watcher.settings.errors import ConfigErrors
 from watcher.source.errors import SourceError
 from watcher.source.readstate import RecordingError
@@ -59,6 +59,9 @@ def main() -> None:
     except ConfigErrors as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
+        sys.exit(1)
+    except Fenced as error:
+        print(f"watcher: {error} Let one Watcher alone use a store, or set leader_election in all.", file=sys.stderr)
         sys.exit(1)
     except (StoreError, SourceError, RecordingError, client.ClientError, OSError, ValueError) as error:
         print(f"watcher: {error}", file=sys.stderr)

@@ -2,8 +2,9 @@
 
 Columns that are looked up, sorted or joined on are real columns, and so is every field of the history (people query
 it). The rest of a row of the current state is one text column, `body`: the JSON that msgspec makes of the record in
-`watcher/model/state.py` and `remembered.py`. A record may therefore gain a field with a default without a migration; renaming or
-removing one needs a migration that rewrites the bodies. Keys of several fields are one text column (`keys.py`).
+`watcher/model/state.py` and `remembered.py`. A record may therefore gain a field with a default without a migration;
+renaming or removing one needs a migration that rewrites the bodies. Keys of several fields are one text column
+(`keys.py`).
 
 All times are UTC. Of a scope only `known` and `forbidden` are stored: the rest lives as long as a process, like pods.
 Nothing here is SQLite's own, so that the same tables serve Postgres.
