@@ -19,10 +19,11 @@ from typing import Any
 import aiohttp
 import msgspec
 import uvicorn
+from starlette.requests import Request
 
 from watcher.app.reloading import Reloader
 from watcher.app.service import Outside, Service
-from watcher.app.standby import Standby
+from watcher.app.standby import Standby, not_now
 from watcher.app.waiting import first, given_up
 from watcher.engine.clock import SteadyClock, SystemClock
 from watcher.engine.stats import LeaderStats
@@ -117,8 +118,21 @@ class Process:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI: requests go to whoever works now; the first ones wait until somebody does."""
-        await self._there.wait()
-        await self._application(scope, receive, send)
+        begun = False
+
+        async def noted(message: Any) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._there.wait()
+            await self._application(scope, receive, noted)
+        except asyncio.CancelledError:
+            # At the end uvicorn cancels what was not answered within a second, and would log that as our mistake.
+            if begun:
+                raise
+            await not_now(Request(scope), "this Watcher is ending")(scope, receive, send)
 
     async def serve(self, listener: socket.socket, stop: asyncio.Event) -> None:
         server = _Server(

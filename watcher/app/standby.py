@@ -106,20 +106,21 @@ class Standby:
 
     async def _handed_on(self, request: Request) -> Response:
         if _VIA in request.headers.get("via", ""):
-            return _nobody(request, "no replica leads just now")
+            return not_now(request, "no replica leads just now")
         try:
-            leader = await self._store.leader()
-        except StoreError:
+            async with asyncio.timeout(STORE_WITHIN):
+                leader = await self._store.leader()
+        except (StoreError, TimeoutError):
             leader = None
         if leader is None or leader.address in ("", self._address):
-            return _nobody(request, "no replica leads just now")
+            return not_now(request, "no replica leads just now")
         try:
             answer = await self._asked(request, leader.address)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError, ClientDisconnect) as error:
             log.warning(
                 "the leader cannot be asked", extra={"event": "standby.unanswered", "error": type(error).__name__}
             )
-            return _nobody(request, "the leader does not answer")
+            return not_now(request, "the leader does not answer")
         if answer.status_code < 300:
             self._looked = None  # who has changed something sees it here too
         return answer
@@ -181,7 +182,7 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
             yield part
 
 
-def _nobody(request: Request, why: str) -> Response:
+def not_now(request: Request, why: str) -> Response:
     """In the shape of errors of the interface that was asked."""
     sentence, headers = f"{why}: ask again in a few seconds", {"Retry-After": "2"}
     if request.url.path.startswith(f"{v2.PREFIX}/"):

@@ -200,7 +200,7 @@ class Writer:
 
     async def _commit(self, changes: Changes, at: datetime) -> None:
         retrying = tenacity.AsyncRetrying(
-            wait=tenacity.wait_random_exponential(multiplier=0.1, max=10),
+            wait=tenacity.wait_random_exponential(multiplier=0.1, max=2),
             retry=tenacity.retry_if_exception_type(StoreError),
             before_sleep=self._store_failed,
             sleep=asyncio.sleep,

@@ -3,89 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 import yaml
 
-from tests.support.cutting import Cutter, cutter
+from tests.support.cutting import cutter
+from tests.support.leases import CREATED, QUICK, READ, RENEWED, HandClock, Place, got, meanwhile, until
 from watcher.demo import DemoCluster
 from watcher.demo.faults import Clear, Fail, Hang
 from watcher.engine.clock import SystemClock
-from watcher.model.config import LeaderElectionConfig
-from watcher.source.client import KubeClient, connect
-from watcher.source.lease import Lease
-
-QUICK = LeaderElectionConfig(
-    enabled=True,
-    namespace="watcher",
-    lease_duration=timedelta(seconds=15),
-    renew_deadline=timedelta(seconds=10),
-    retry_period=timedelta(milliseconds=20),
-)
-CREATED, READ, RENEWED = ("create", "leases"), ("get", "leases"), ("update", "leases")
-
-
-class HandClock(SystemClock):
-    """Its monotonic seconds are moved by hand."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def monotonic(self) -> float:
-        return self.passed
-
-
-class Place:
-    """An API server, and what it says of the Lease."""
-
-    def __init__(self, demo: DemoCluster, client: KubeClient, cutter: Cutter) -> None:
-        self.demo = demo
-        self.cutter = cutter
-        self._client = client
-
-    def lease(self, identity: str = "a", config: LeaderElectionConfig = QUICK, clock: Any = None) -> Lease:
-        return Lease(self._client, config, identity, clock or HandClock())
-
-    @property
-    def found(self) -> dict[str, Any]:
-        found = self.demo.cluster.get("Lease", "watcher", "watcher")
-        assert found is not None
-        return found
-
-    @property
-    def holder(self) -> str:
-        found = self.demo.cluster.get("Lease", "watcher", "watcher")
-        return "" if found is None else str(found["spec"].get("holderIdentity", ""))
-
-    def put(self, holder: str, seconds: int | None = 15, renewed: str = "2026-11-21T10:00:00.000000Z") -> None:
-        spec = {"holderIdentity": holder, "leaseDurationSeconds": seconds, "renewTime": renewed, "leaseTransitions": 4}
-        self.demo.cluster.put(
-            {
-                "kind": "Lease",
-                "apiVersion": "coordination.k8s.io/v1",
-                "metadata": {"name": "watcher", "namespace": "watcher"},
-                "spec": {key: value for key, value in spec.items() if value is not None},
-            }
-        )
-
-    async def asked(self, what: tuple[str, str], times: int = 2) -> None:
-        """Until so many more such requests have come: the one before the last has been judged."""
-        wanted = self.demo.counts[what] + times
-        await until(lambda: self.demo.counts[what] >= wanted)
-
-
-async def until(condition: Callable[[], object], within: float = 20.0) -> None:
-    async with asyncio.timeout(within):
-        while not condition():
-            await asyncio.sleep(0.005)
+from watcher.source.client import connect
 
 
 @pytest.fixture
@@ -98,21 +31,6 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         client = await connect(SystemClock(), str(path))
         yield Place(demo, client, made)
         await client.close()
-
-
-@contextlib.asynccontextmanager
-async def meanwhile(lease: Lease, what: str = "acquire") -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(getattr(lease, what)())
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def got(lease: Lease, within: float = 20.0) -> None:
-    async with asyncio.timeout(within):
-        await lease.acquire()
 
 
 # ---- acquiring ----
