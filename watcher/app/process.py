@@ -171,7 +171,8 @@ class Process:
         """A service that is the only one to write to the store, not running yet. StoreError."""
         async with self._changing:
             self.leader.epoch = await self._store.take_over(holder(), address)
-            service = await Service.begun(self.settings, outside)
+            mine = msgspec.structs.replace(outside, epoch=self.leader.epoch)
+            service = await Service.begun(self.settings, mine)
             if self._refused is not None:
                 # `Started` says that the configuration is in order: that one was refused while this replica stood by.
                 await service.reject(*self._refused)
@@ -275,7 +276,7 @@ class Process:
         clock = self.outside.clock
         while failing_since is None or clock.monotonic() - failing_since < limit:
             await asyncio.sleep(0.5)
-            if not service.writer.stats.store_failing:
+            if not service.store_failing:
                 failing_since = None
             elif failing_since is None:
                 failing_since = clock.monotonic()

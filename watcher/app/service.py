@@ -36,6 +36,7 @@ from watcher.engine.clock import SteadyClock, new_id
 from watcher.engine.dispatch import Dispatcher
 from watcher.engine.evidence import EvidenceLoop
 from watcher.engine.heartbeat import Heartbeat
+from watcher.engine.pulse import Pulse
 from watcher.engine.queue import IntakeQueue
 from watcher.engine.retention import Retention
 from watcher.engine.stats import LeaderStats, ReloadStats, StoreStats
@@ -76,6 +77,8 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
     """None: no cluster is watched."""
     began: float
     """Monotonic seconds when the process began."""
+    epoch: int = 0
+    """In which it may write."""
     may_send: Callable[[], bool] | None = None
     """Asked before each message: whether we lead."""
     stop_within: float = STOP_WITHIN
@@ -102,6 +105,7 @@ class Service:
         self.evidence: EvidenceLoop | None = None
         self.heartbeat: Heartbeat | None = None
         self.recording: RecordingWriter | None = None
+        self.pulse = Pulse(outside.store, outside.epoch)
         self.dispatcher: Dispatcher
         self.writer: Writer
         self.writing: Writing
@@ -160,7 +164,12 @@ class Service:
     def _may_send(self) -> bool:
         """Who leads no more, or could not record it, begins no message: another one may send it too."""
         leads = self._outside.may_send is None or self._outside.may_send()
-        return leads and not self.writer.stats.store_failing
+        return leads and not self.store_failing
+
+    @property
+    def store_failing(self) -> bool:
+        """A commit waits for it, or it does not answer though nothing has to be written."""
+        return self.writer.stats.store_failing or self.pulse.away
 
     def _scopes(self, settings: Settings) -> tuple[Scope, ...]:
         return scopes(settings.watch) if self._outside.client is not None else ()
@@ -224,6 +233,7 @@ class Service:
     def _loops(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         keep = self.settings.store.retention
         yield "retention", Retention(self._outside.store, self.clock, keep, self.store_stats).run()
+        yield "pulse", self.pulse.run()
         if self.evidence is not None:
             yield "evidence", self.evidence.run()
         if self.heartbeat is not None:
@@ -346,7 +356,7 @@ class Service:
         )
 
     def readiness(self) -> Readiness:
-        waiting = ["the store does not answer"] if self.writer.stats.store_failing else []
+        waiting = ["the store does not answer"] if self.store_failing else []
         if self.watching is None:
             return Readiness(waiting=tuple(waiting))
         waiting += [f"{words(scope)} have not been listed yet" for scope in self.watching.unlisted()]
