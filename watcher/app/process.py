@@ -99,7 +99,7 @@ class Process:
     """What lives as long as the process does. `settings` are those in force."""
 
     def __init__(self, settings: Settings, options: RunOptions, store: SqlStore, outside: Outside) -> None:
-        self.settings = settings
+        self.settings = self._at_start = settings
         self.reloader = Reloader(options.config, self, options.clock)
         self.leader = LeaderStats()
         self._store = store
@@ -285,7 +285,7 @@ class Process:
 
     async def adopt(self, settings: Settings) -> None:
         """Put other settings in force; what cannot be changed while the process runs is said in the log."""
-        for name, before, now in _fixed(self.settings, settings):
+        for name, before, now in _fixed(self._at_start, settings):
             if before != now:
                 log.warning("this takes a restart", extra={"event": "config.needs_restart", "key": name})
         async with self._changing:

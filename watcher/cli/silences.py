@@ -59,7 +59,7 @@ def _silence_matchers(texts: list[str], workload: str, namespace: str) -> tuple[
         given += (Matcher(name="namespace", op=MatcherOp.EQUAL, value=namespace),)
     if not given:
         raise typer.BadParameter(
-            "give a MATCHER such as alertname=PodCrashLooping, or --workload", param_hint="MATCHER"
+            "give a MATCHER such as alertname=ContainerCrashLooping, or --workload", param_hint="MATCHER"
         )
     return given
 

@@ -14,6 +14,8 @@ from watcher.cli.options import DEFAULT_CONFIG, ConfigOption, Format, FormatOpti
 from watcher.model.config import FirstStart
 from watcher.settings.load import check_all, load
 
+NOTHING_READ = f"there is no {DEFAULT_CONFIG}: the shipped rules are fine; name a configuration with --config"
+
 RbacOption = Annotated[
     bool, typer.Option("--rbac", help="Ask the cluster too: may this account read what the configuration needs?")
 ]
@@ -41,7 +43,7 @@ def check(
         for problem in problems:
             print(problem, file=sys.stderr if problem.is_error else sys.stdout)
         if ok:
-            print("the configuration and the rules are fine")
+            print("the configuration and the rules are fine" if config or rules else NOTHING_READ)
         for line in access.lines(report) if report is not None else ():
             print(line)
     raise typer.Exit(0 if ok and (report is None or report.ok) else 1)

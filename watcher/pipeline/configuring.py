@@ -18,7 +18,7 @@ from watcher.model.remembered import ScopeState
 from watcher.model.signals import ConfigRefused
 from watcher.model.state import EndReason
 from watcher.model.table import Overlay
-from watcher.pipeline import channels, judging, objects, pods, rerouting, sight
+from watcher.pipeline import channels, judging, objects, pods, rerouting, sight, unmet
 from watcher.pipeline.core import Step
 from watcher.pipeline.judging import Judged
 from watcher.pipeline.scopes import rules_are_known
@@ -142,6 +142,7 @@ def _forget_objects(step: Step, wanted: set[Scope], excluded: frozenset[str]) ->
     draft = step.draft
     for pod in [one for one in draft.pods.all() if one.scope not in wanted or one.namespace in excluded]:
         step.lose(pod.uid)
+        unmet.drop(step, pod.uid)
     tables: tuple[Overlay[Any, Any], ...] = (draft.claims, draft.nodes, draft.namespaces, draft.warned)
     for table in tables:
         for key in [key for key, one in table.items() if one.scope not in wanted]:

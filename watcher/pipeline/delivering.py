@@ -149,7 +149,7 @@ def _owe(step: Step, row: OutboxRow) -> None:
             # It fires anew, and a later message says so: the end that is to come is of both.
             step.draft.told.put(told.key, msgspec.structs.replace(told, delivered=True))
     if owed:
-        group = _reopened(step, row)
+        group = reopened(step, row)
         step.draft.groups.put(group.id, msgspec.structs.replace(group, owed=(*group.owed, *owed)))
 
 
@@ -157,7 +157,7 @@ def _summary_again(step: Step, row: OutboxRow, keys: Sequence[AlertKey]) -> None
     """What the summary of a first start named is told by nothing else: bring its group back."""
     found = (alert for key in keys if (alert := step.draft.alerts.get(key)) is not None)
     firing = [alert for alert in found if alert.ends_at is None]
-    group = _reopened(step, row)
+    group = reopened(step, row)
     for alert in firing:
         if group.id not in alert.groups:
             step.draft.alerts.put(alert.key, msgspec.structs.replace(alert, groups=(*alert.groups, group.id)))
@@ -167,7 +167,7 @@ def _summary_again(step: Step, row: OutboxRow, keys: Sequence[AlertKey]) -> None
         step.draft.groups.put(group.id, group)
 
 
-def _reopened(step: Step, row: OutboxRow) -> Group:
+def reopened(step: Step, row: OutboxRow) -> Group:
     """The group of a message that was refused, also when it has been dropped since."""
     group = step.draft.groups.get(row.group)
     if group is not None:

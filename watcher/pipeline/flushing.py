@@ -76,9 +76,8 @@ def _speak(step: Step, group: Group, target: tuple[str, Integration], alerts: li
         return _divert(step, group, integration, plan)
     for key, reason in plan.held:
         sending.note(step, talk, key, ("hold", reason.value, ""))
-    for key in plan.forget:
-        step.draft.told.drop(ToldKey(receiver=group.receiver, integration=integration, alert=key))
-    return group if plan.reason is None else sending.send(step, talk, plan)
+    talk = sending.let_go(step, talk, plan.forget)
+    return talk.group if plan.reason is None else sending.send(step, talk, plan)
 
 
 def _conversation(step: Step, group: Group, integration: str, alerts: list[Alert]) -> Conversation:
@@ -103,7 +102,7 @@ def _conversation(step: Step, group: Group, integration: str, alerts: list[Alert
                 row = msgspec.structs.replace(row, lost=True) if row.delivered else None
         if row is not None:
             told[alert.key] = row
-    debts = _debts(group, integration, waiting)
+    debts = _debts(step, group, integration, waiting)
     told_anyway = {alert.key for alert in alerts if _is_news(step, group, alert, told)}
     owed = tuple(one.alert for key, one in sorted(debts.items()) if key not in told_anyway)
     unheard.update(alert.key for alert in owed if debts[alert.key].unheard)
@@ -131,7 +130,7 @@ def _is_news(step: Step, group: Group, alert: Alert, told: Mapping[AlertKey, Tol
     return alert.key in told or (alert.ends_at is None and _candidate(step, group, alert).held is None)
 
 
-def _debts(group: Group, integration: str, waiting: list[OutboxRow]) -> dict[AlertKey, Owed]:
+def _debts(step: Step, group: Group, integration: str, waiting: list[OutboxRow]) -> dict[AlertKey, Owed]:
     """Alerts that were over, whose end this integration has not heard."""
     found = {one.alert.key: one for one in group.owed if one.integration == integration}
     for row in waiting:
@@ -293,7 +292,8 @@ def _close(step: Step, group: Group, route: Route, alerts: list[Alert], *, muted
 
 def _waits_for_its_end(step: Step, group: Group, alert: Alert, muted: bool) -> bool:
     """Somebody here was told of it, and is to hear of its end when the silence or the interval is over."""
-    told = (row.group == group.id for row in step.draft.told.by("alert", alert.key))
+    rows = (row for row in step.draft.told.by("alert", alert.key) if row.key.receiver == group.receiver)
+    told = (_is_told_here(step, group, row.key.integration, alert) for row in rows)
     return alert.ends_at is not None and (muted or bool(alert.silenced_by)) and any(told)
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from watcher.model.state import Alert, AlertState, EndReason, Group, Owed, Told, ToldKey
-from watcher.pipeline import sending, settling
+from watcher.model.state import Alert, AlertState, EndReason, Group, OutboxRow, Owed, Told, ToldKey
+from watcher.pipeline import delivering, sending, settling
 from watcher.pipeline.core import Step
 from watcher.pipeline.sending import Conversation
 from watcher.routing.route import group_labels
@@ -20,18 +20,33 @@ from watcher.routing.timing import group_id
 
 def reroute(step: Step) -> None:
     """Look at every alert's groups, and at every group's times."""
-    _leave_lost_groups(step)
+    _forget_told(step)
     _take_back(step)
     for alert in sorted(step.draft.alerts.all(), key=lambda alert: alert.key):
         if alert.ends_at is None:
             _reroute(step, alert)
+        elif not alert.silenced_by:
+            _reroute_ended(step, alert)
+    _drop_lost_groups(step)
     for group in sorted(step.draft.groups.all(), key=lambda group: group.id):
         # Intervals may be others, or an integration may be new: it looks again at its next time.
         settling.make_due(step, group)
 
 
-def _leave_lost_groups(step: Step) -> None:
-    """Groups whose receiver the configuration no longer has tell nobody."""
+def _forget_told(step: Step) -> None:
+    """What was told to integrations that the configuration no longer has; what only they heard was told, and is no
+    base line for anybody else."""
+    for row in sorted(step.draft.told.all(), key=lambda row: row.key):
+        if row.key.integration in settling.integrations(step, row.key.receiver):
+            continue
+        step.draft.told.drop(row.key)
+        alert = step.draft.alerts.get(row.key.alert)
+        if alert is not None and alert.baseline:
+            step.touch(msgspec.structs.replace(alert, baseline=False))
+
+
+def _drop_lost_groups(step: Step) -> None:
+    """Groups whose receiver the configuration no longer has tell nobody, also not of what has ended."""
     lost = [group for group in step.draft.groups.all() if group.receiver not in step.core.receivers]
     for group in sorted(lost, key=lambda group: group.id):
         step.draft.groups.drop(group.id)
@@ -40,8 +55,6 @@ def _leave_lost_groups(step: Step) -> None:
             if alert is not None:
                 groups = tuple(name for name in alert.groups if name != group.id)
                 step.touch(msgspec.structs.replace(alert, groups=groups))
-        for row in step.draft.told.by("group", group.id):
-            step.draft.told.drop(row.key)
 
 
 def _take_back(step: Step) -> None:
@@ -51,16 +64,29 @@ def _take_back(step: Step) -> None:
         for one in group.owed:
             alert = step.draft.alerts.get(one.alert.key)
             places = _places(step, alert) if alert is not None and _moved(one, alert) else {}
-            names = places.get(group.receiver, ())
+            there = one.integration in settling.integrations(step, group.receiver)
+            names = places.get(group.receiver, ()) if there else ()
             if alert is None or not names:
                 owed.append(one)
                 continue
             key = ToldKey(receiver=group.receiver, integration=one.integration, alert=alert.key)
             home = group.id if group.id in names else names[0]
-            told = Told(key=key, group=home, at=step.at, message="", delivered=not one.unheard)
+            message = _on_its_way(step, group, one)
+            told = Told(key=key, group=home, at=step.at, message=message, delivered=not one.unheard)
             step.draft.told.put(key, msgspec.structs.replace(told, members=step.size(alert.key)))
         if len(owed) != len(group.owed):
             step.draft.groups.put(group.id, msgspec.structs.replace(group, owed=tuple(owed)))
+
+
+def _on_its_way(step: Step, group: Group, one: Owed) -> str:
+    """The last message of the conversation that tells of it and was not sent yet."""
+    rows = (row for row in step.draft.outbox.by("group", group.id) if row.integration == one.integration)
+    telling = [row for row in rows if _tells(row, one.alert)]
+    return max(telling, key=lambda row: (row.created_at, row.id)).id if telling else ""
+
+
+def _tells(row: OutboxRow, alert: Alert) -> bool:
+    return any(one.status == "firing" and one.fingerprint == alert.fingerprint for one in row.notification.alerts)
 
 
 def _moved(owed: Owed, alert: Alert) -> bool:
@@ -87,7 +113,7 @@ def _reroute(step: Step, alert: Alert) -> None:
         alert,
         groups=tuple(group.id for group in own if group not in left),
         baseline=alert.baseline and not moved,
-        summary=any(group.baseline for group in left) and not moved,
+        summary=alert.baseline and not moved and any(group.baseline for group in left),
     )
     if not waits:
         alert = settling.join(step, alert, news=False)
@@ -95,6 +121,21 @@ def _reroute(step: Step, alert: Alert) -> None:
     for group in left:
         for name in places.get(group.receiver, ()):
             _continue(step, group, name)
+
+
+def _reroute_ended(step: Step, alert: Alert) -> None:
+    """Its end is owed where it does not belong any more: should it begin anew, it does so elsewhere."""
+    places = _places(step, alert)
+    own = [group for name in alert.groups if (group := step.draft.groups.get(name)) is not None]
+    left = [group for group in own if group.receiver not in places]
+    if not left:
+        return
+    for row in step.draft.told.by("alert", alert.key):
+        if row.key.receiver not in places:
+            _owe(step, alert, row, left)
+    for group in left:
+        _leave(step, group, alert)
+    step.touch(msgspec.structs.replace(alert, groups=tuple(group.id for group in own if group not in left)))
 
 
 def _places(step: Step, alert: Alert) -> dict[str, list[str]]:
@@ -129,18 +170,20 @@ def _owe(step: Step, alert: Alert, row: Told, left: Sequence[Group]) -> None:
     """The receiver is to hear that nothing more will be told to it of this alert."""
     step.draft.told.drop(row.key)
     receiver, integration = row.key.receiver, row.key.integration
-    group = step.draft.groups.get(row.group) or next((one for one in left if one.receiver == receiver), None)
+    message = step.draft.outbox.get(row.message)
+    # What is on its way is heard first.
+    group = delivering.reopened(step, message) if message is not None else step.draft.groups.get(row.group)
+    group = group or next((step.draft.groups.get(one.id) for one in left if one.receiver == receiver), None)
     if group is None or integration not in settling.integrations(step, receiver):
         return
-    over = msgspec.structs.replace(
-        alert, state=AlertState.ENDED, ends_at=step.at, end_reason=EndReason.MOVED, groups=(), settle_at=None
-    )
+    over = msgspec.structs.replace(alert, groups=(), settle_at=None)
+    if over.ends_at is None:
+        over = msgspec.structs.replace(over, state=AlertState.ENDED, ends_at=step.at, end_reason=EndReason.MOVED)
     owed = Owed(integration=integration, alert=over, unheard=not row.delivered)
-    group = step.draft.groups.get(group.id) or group
     step.draft.groups.put(group.id, msgspec.structs.replace(group, owed=(*group.owed, owed)))
-    sending.note(
-        step, Conversation(group=group, integration=integration), alert.key, ("close", EndReason.MOVED.value, "")
-    )
+    if alert.ends_at is None:
+        talk = Conversation(group=group, integration=integration)
+        sending.note(step, talk, alert.key, ("close", EndReason.MOVED.value, ""))
 
 
 def _leave(step: Step, group: Group, alert: Alert) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -74,6 +74,14 @@ def send(step: Step, talk: Conversation, plan: Plan) -> Group:
     for key in (*plan.firing, *plan.ended):
         note(step, talk, key, ("send", reason.value, row.id))
     return _spoken(step, talk, plan)
+
+
+def let_go(step: Step, talk: Conversation, keys: Sequence[AlertKey]) -> Conversation:
+    """These have ended, and the integration does not want to hear of it."""
+    for key in keys:
+        _untell(step, talk, key)
+    owed = tuple(one for one in talk.group.owed if one.integration != talk.integration or one.alert.key not in keys)
+    return msgspec.structs.replace(talk, group=msgspec.structs.replace(talk.group, owed=owed))
 
 
 def bring_up_to_date(step: Step, group: Group, integration: str) -> None:
@@ -212,6 +220,14 @@ def _take_back(step: Step, talk: Conversation, plan: Plan) -> None:
         for told in step.draft.told.by("message", old.id):
             if told.key.alert not in again:
                 untell(step, told)
+                _look_elsewhere(step, talk, told)
+
+
+def _look_elsewhere(step: Step, talk: Conversation, told: Told) -> None:
+    """Another group tells of it by now: it has to know that nobody was told."""
+    alert = step.draft.alerts.get(told.key.alert)
+    if told.group != talk.group.id and alert is not None:
+        step.touch(alert)
 
 
 def untell(step: Step, told: Told) -> None:
