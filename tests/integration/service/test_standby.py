@@ -103,12 +103,13 @@ async def test_both_are_ready_and_one_leads(world: World) -> None:
 
 
 async def test_a_silence_is_made_seen_changed_and_ended_through_the_standby(world: World) -> None:
-    made = await world.standby.ask("POST", "/api/v2/silences", silence("Through"))
+    body = silence("Through")
+    made = await world.standby.ask("POST", "/api/v2/silences", body)
     assert made.status == 200, made
     id = made.json["silenceID"]
     assert (await world.leader.ask("GET", f"/api/v2/silence/{id}")).json["comment"] == "Through"
     assert (await world.standby.ask("GET", f"/api/v2/silence/{id}")).json["comment"] == "Through"
-    changed = await world.standby.ask("POST", "/api/v2/silences", {**silence("Through"), "id": id, "comment": "again"})
+    changed = await world.standby.ask("POST", "/api/v2/silences", {**body, "id": id, "comment": "again"})
     assert changed.json == {"silenceID": id}
     assert (await world.standby.ask("GET", f"/api/v2/silence/{id}")).json["comment"] == "again"
     assert (await world.standby.ask("DELETE", f"/api/v2/silence/{id}")).status == 200
