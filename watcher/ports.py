@@ -96,6 +96,17 @@ class Store(Protocol):
         """
         ...
 
+    async def accept(self, body: bytes, at: datetime) -> int:
+        """Store something that is to be judged later; its number, which grows.
+
+        StoreError: nothing was stored, or it is not known. Who tries it again may have it stored twice.
+        """
+        ...
+
+    async def accepted(self) -> Sequence[tuple[int, datetime, bytes]]:
+        """What was accepted and is in no commit yet (`Changes.accepted`), in its order."""
+        ...
+
     async def lease(self, integration: tuple[str, str], now: datetime, until: datetime, limit: int) -> list[OutboxRow]:
         """Take queued rows of (receiver, integration) that are due and not leased, oldest first, until `until`."""
         ...

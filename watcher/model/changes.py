@@ -200,6 +200,8 @@ class Changes(msgspec.Struct, kw_only=True):
     transitions: list[Transition] = []
     decisions: list[Decision] = []
     attempts: list[Attempt] = []
+    accepted: tuple[int, ...] = ()
+    """Numbers of what was accepted before and is judged here: `Store.commit` forgets it."""
     fetch: list[EvidenceRequest] = []
     mistakes: list[Mistake] = []
     """Annotations that do not do what their authors meant; again with each look at them."""
@@ -210,7 +212,12 @@ class Changes(msgspec.Struct, kw_only=True):
     def durable(self) -> bool:
         """Whether anything has to be committed. A healthy pod changes nothing that is stored."""
         return any(getattr(self, name) for name in STORED) or bool(
-            self.finished or self.transitions or self.decisions or self.attempts or self.silence_changes
+            self.finished
+            or self.transitions
+            or self.decisions
+            or self.attempts
+            or self.silence_changes
+            or self.accepted
         )
 
 

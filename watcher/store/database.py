@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Executable, Select, Table
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import ColumnElement, Connection, Insert, Select, Table
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+T = TypeVar("T")
 
 Excluded = ReadOnlyColumnCollection[str, Any]
 """The columns of the row that was to be inserted and met one with its key (SQL's `excluded`)."""
@@ -17,21 +18,33 @@ Special = Callable[[Excluded], Mapping[str, ColumnElement[Any]]]
 
 
 class Database(Protocol):
-    writer: AsyncEngine
-    """Its transactions see each other's rows, and a row that is read `FOR SHARE` is as it is now."""
-    reader: AsyncEngine
-    """Each of its transactions sees one moment, and cannot write."""
-    migrator: AsyncEngine
-    """A writer that may take its time."""
+    """`write`, `read` and `migrate` run a function in one transaction, which is rolled back if it raises.
+
+    Perhaps in another thread, so what the function reads must stay as it is meanwhile. Who is cancelled while it waits
+    does not know whether it happened.
+    """
+
     errors: tuple[type[Exception], ...]
     """What its driver raises."""
 
     def open(self) -> None:
-        """Make the engines; StoreError if the database cannot be had."""
+        """StoreError if the database cannot be had."""
+        ...
+
+    async def write(self, function: Callable[[Connection], T]) -> T:
+        """One after the other: each sees what those before it wrote, and a row read `FOR SHARE` as it is now."""
+        ...
+
+    async def read(self, function: Callable[[Connection], T]) -> T:
+        """Sees one moment, and cannot write."""
+        ...
+
+    async def migrate(self, function: Callable[[Connection], T]) -> T:
+        """As `write`, but may take its time."""
         ...
 
     async def close(self) -> None:
-        """Within seconds, whatever the database does; twice does no harm."""
+        """When what runs has ended, and within seconds, whatever the database does; twice does no harm."""
         ...
 
     def check(self, connection: Connection) -> None:
@@ -42,11 +55,15 @@ class Database(Protocol):
         """Until the transaction ends nobody else migrates."""
         ...
 
+    def make_tables(self, connection: Connection) -> None:
+        """In a database without any: those of `tables.py`."""
+        ...
+
     def end_others(self, connection: Connection) -> None:
         """End what an earlier leader left unfinished, where it could keep its row from being written."""
         ...
 
-    def upsert(self, table: Table, special: Special | None) -> Executable:
+    def upsert(self, table: Table, special: Special | None) -> Insert:
         """Insert or update by the primary key."""
         ...
 

@@ -50,6 +50,8 @@ class MemoryStore:
         self._lines: list[Line] = []
         self._attempts: list[Attempt] = []
         self._silence_changes: list[SilenceChange] = []
+        self._inbox: dict[int, tuple[datetime, bytes]] = {}
+        self._last_accepted = 0
 
     async def take_over(self, holder: str, address: str) -> int:
         """There is never anybody else, so this store may be written without it too."""
@@ -94,9 +96,19 @@ class MemoryStore:
         self._lines += count(decisions, self._latest)
         self._attempts += changes.attempts
         self._silence_changes += changes.silence_changes
+        for number in changes.accepted:
+            self._inbox.pop(number, None)
         if changes.meta is not None:
             self._meta = changes.meta
         self._last_commit = at
+
+    async def accept(self, body: bytes, at: datetime) -> int:
+        self._last_accepted += 1
+        self._inbox[self._last_accepted] = at, body
+        return self._last_accepted
+
+    async def accepted(self) -> Sequence[tuple[int, datetime, bytes]]:
+        return [(number, at, body) for number, (at, body) in self._inbox.items()]
 
     async def lease(self, integration: tuple[str, str], now: datetime, until: datetime, limit: int) -> list[OutboxRow]:
         due = [

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from sqlalchemy import Connection, Executable, Select, Table, event, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Select, Table, event, text
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -25,6 +26,9 @@ from sqlalchemy.pool import NullPool
 
 from watcher.ports import StoreError
 from watcher.store.database import Special
+from watcher.store.tables import OF_ANY_LENGTH, metadata
+
+T = TypeVar("T")
 
 SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 
@@ -55,7 +59,7 @@ _IN_A_USER = ":%!$&()*+,;=~-._"
 
 
 class Database:
-    """One database of a Postgres server: open it, use `writer` and `reader`, close it."""
+    """One database of a Postgres server."""
 
     def __init__(self, url: str) -> None:
         self._driver = _driver()
@@ -85,6 +89,15 @@ class Database:
         self.migrator = self._engine(_MIGRATION_TIMEOUT, poolclass=NullPool, isolation_level="READ COMMITTED")
         self._is_open = True
 
+    async def write(self, function: Callable[[Connection], T]) -> T:
+        return await _run(self.writer, function)
+
+    async def read(self, function: Callable[[Connection], T]) -> T:
+        return await _run(self.reader, function)
+
+    async def migrate(self, function: Callable[[Connection], T]) -> T:
+        return await _run(self.migrator, function)
+
     async def close(self) -> None:
         if not self._is_open:
             return
@@ -100,11 +113,17 @@ class Database:
     def lock_schema(self, connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
 
+    def make_tables(self, connection: Connection) -> None:
+        for index in (index for table in metadata.tables.values() for index in table.indexes):
+            if index.info == OF_ANY_LENGTH:
+                index.dialect_options["postgresql"]["using"] = "hash"
+        metadata.create_all(connection, checkfirst=False)
+
     def end_others(self, connection: Connection) -> None:
         """A process that was stopped in a commit holds the row until its session ends; after 2 s it is ended here."""
         connection.execute(_END_OTHERS)
 
-    def upsert(self, table: Table, special: Special | None) -> Executable:
+    def upsert(self, table: Table, special: Special | None) -> Insert:
         statement = insert(table)
         keys = [column.name for column in table.primary_key]
         values: dict[str, Any] = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
@@ -152,6 +171,11 @@ class Database:
         error = context.original_exception
         if isinstance(error, TimeoutError) or getattr(error, "sqlstate", None) == "25006":
             context.is_disconnect = True
+
+
+async def _run(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
+    async with engine.begin() as connection:
+        return await connection.run_sync(function)
 
 
 _END_OTHERS = text(

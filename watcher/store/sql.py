@@ -9,8 +9,8 @@ answer got lost may have happened: it carries a number, so that it is not writte
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Update,
     delete,
+    insert,
     make_url,
     or_,
     select,
@@ -75,8 +76,8 @@ class SqlStore:
         self._database.open()
         self._open = True
         try:
-            async with self._in_use("be opened"), self._database.migrator.begin() as connection:
-                await connection.run_sync(self._upgrade)
+            with self._in_use("be opened"):
+                await self._database.migrate(self._upgrade)
         except BaseException:
             await self.close()
             raise
@@ -102,10 +103,9 @@ class SqlStore:
             self._database.end_others(connection)
             return fencing.take_over(connection, self._database.upsert, holder, address)
 
-        async with self._in_use("be taken over"), self._database.writer.begin() as connection:
-            epoch = await connection.run_sync(taken)
-        self._epoch = epoch
-        return epoch
+        with self._in_use("be taken over"):
+            self._epoch = await self._database.write(taken)
+        return self._epoch
 
     async def commit(self, changes: Changes, at: datetime) -> None:
         again = self._doubt is not None and self._doubt[0] is changes
@@ -124,6 +124,16 @@ class SqlStore:
             raise
         if again:
             self._doubt = None
+
+    async def accept(self, body: bytes, at: datetime) -> int:
+        statement = insert(tables.inbox).values(at=at, body=body).returning(tables.inbox.c.id)
+        return await self._write("be written", lambda connection, _epoch: connection.execute(statement).scalar_one())
+
+    async def accepted(self) -> Sequence[tuple[int, datetime, bytes]]:
+        waiting = select(tables.inbox).order_by(tables.inbox.c.id)
+        return await self._read(
+            "be read", lambda connection: [(row["id"], row["at"], row["body"]) for row in _all(connection, waiting)]
+        )
 
     async def lease(self, integration: tuple[str, str], now: datetime, until: datetime, limit: int) -> list[OutboxRow]:
         free = self._database.taking(_free(integration, now, limit))
@@ -222,22 +232,22 @@ class SqlStore:
             fencing.check(connection, epoch)
             return function(connection, epoch)
 
-        async with self._in_use(what), self._database.writer.begin() as connection:
-            return await connection.run_sync(fenced)
+        with self._in_use(what):
+            return await self._database.write(fenced)
 
     async def _read(self, what: str, function: Callable[[Connection], T]) -> T:
         try:
-            async with self._in_use(what), self._database.reader.begin() as connection:
-                return await connection.run_sync(function)
+            with self._in_use(what):
+                return await self._database.read(function)
         except ValueError as error:  # a time in a damaged file
             raise StoreError(_UNREADABLE.format(error)) from error
 
     def _upgrade(self, connection: Connection) -> None:
         self._database.check(connection)
-        upgrade(connection, self._alembic_dir, self._database.lock_schema)
+        upgrade(connection, self._alembic_dir, self._database)
 
-    @asynccontextmanager
-    async def _in_use(self, what: str) -> AsyncIterator[None]:
+    @contextmanager
+    def _in_use(self, what: str) -> Iterator[None]:
         if not self._open:
             raise StoreError("The store is not open.")
         self._running += 1

@@ -1,25 +1,31 @@
 """All that is SQLite's own: the file, its lock, the engines and their settings, and its insert-or-update.
 
 Two engines, since a writer's transaction begins with BEGIN IMMEDIATE (else a reader that turns writer fails at once
-when another wrote meanwhile) and readers must not wait for it: in WAL mode they see the last commit instead. A lock
-on a file beside the database keeps a second Watcher away; the kernel drops it with the process, however that ended.
+when another wrote meanwhile) and readers must not wait for it: in WAL mode they see the last commit instead. They are
+synchronous, and work in threads (`lane.py`): SQLAlchemy's asyncio would load its ORM. A lock on a file beside the
+database keeps a second Watcher away; the kernel drops it with the process, however that ended.
 """
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Executable, Select, Table, event, text
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import URL, Connection, Engine, Select, Table, create_engine, event, text
+from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from watcher.ports import StoreError
 from watcher.store.database import Special
+from watcher.store.lane import Lane
+from watcher.store.tables import metadata
+
+T = TypeVar("T")
 
 # How long a writer waits for another one (a person's sqlite3 shell, a backup); `?timeout=` in the URL changes it.
 _BUSY_SECONDS = "5"
@@ -30,7 +36,7 @@ _CHECKED = 64 * 1024 * 1024
 
 
 class Database:
-    """One SQLite file: open it, use `writer` and `reader`, close it."""
+    """One SQLite file."""
 
     def __init__(self, url: URL) -> None:
         path = url.database or ""
@@ -38,31 +44,45 @@ class Database:
             raise StoreError("The store's URL must name a file: sqlite:////var/lib/watcher/watcher.db (four slashes).")
         self.path = Path(path).resolve()
         timeout = {"timeout": _BUSY_SECONDS} | dict(url.query)
-        self._url = url.set(drivername="sqlite+aiosqlite", database=str(self.path), query=timeout)
+        self._url = url.set(drivername="sqlite", database=str(self.path), query=timeout)
         self._lock: int | None = None
+        self._ending: asyncio.Task[None] | None = None
         # The latter comes from a damaged file: of the schema, or in an error's own words.
         self.errors: tuple[type[Exception], ...] = (DBAPIError, UnicodeDecodeError)
-        self.writer: AsyncEngine
-        self.reader: AsyncEngine
-        self.migrator: AsyncEngine
+        self.writer: Lane
+        self.reader: Lane
 
     def open(self) -> None:
         """Take the file for this process alone; StoreError if it cannot be had."""
         _prepare(self.path)
         self._lock = _locked(self.path.with_name(self.path.name + ".lock"))
-        self.writer = self._engine(1, _WRITER, "BEGIN IMMEDIATE")
-        self.reader = self._engine(_READERS, _READER, "BEGIN")
-        self.migrator = self.writer
+        self.writer = Lane(self._engine(1, _WRITER, "BEGIN IMMEDIATE"), 1, "store")
+        self.reader = Lane(self._engine(_READERS, _READER, "BEGIN"), _READERS, "store-reader")
+
+    async def write(self, function: Callable[[Connection], T]) -> T:
+        return await self.writer.run(function)
+
+    async def read(self, function: Callable[[Connection], T]) -> T:
+        return await self.reader.run(function)
+
+    async def migrate(self, function: Callable[[Connection], T]) -> T:
+        return await self.writer.run(function)
 
     async def close(self) -> None:
+        """Goes on to its end also where nobody waits for it any more: the lock must outlive every transaction."""
         if self._lock is None:
             return
+        if self._ending is None:
+            self._ending = asyncio.create_task(asyncio.to_thread(self._end, self._lock))
+        await asyncio.shield(self._ending)
+
+    def _end(self, lock: int) -> None:
         try:
-            await self.reader.dispose()
-            await self.writer.dispose()
+            self.reader.end()
+            self.writer.end()
         finally:
-            os.close(self._lock)
-            self._lock = None
+            os.close(lock)
+            self._lock = self._ending = None
 
     def check(self, connection: Connection) -> None:
         """Damage shows here and not in the middle of the night; a large file is not looked through."""
@@ -75,10 +95,13 @@ class Database:
     def lock_schema(self, connection: Connection) -> None:
         """BEGIN IMMEDIATE has done it."""
 
+    def make_tables(self, connection: Connection) -> None:
+        metadata.create_all(connection, checkfirst=False)
+
     def end_others(self, connection: Connection) -> None:
         """There are none: they had the lock."""
 
-    def upsert(self, table: Table, special: Special | None) -> Executable:
+    def upsert(self, table: Table, special: Special | None) -> Insert:
         statement = insert(table)
         keys = [column.name for column in table.primary_key]
         values: dict[str, Any] = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
@@ -108,8 +131,8 @@ class Database:
             "start, and history, silences and what was not delivered yet are lost"
         )
 
-    def _engine(self, connections: int, pragmas: tuple[str, ...], begin: str) -> AsyncEngine:
-        engine = create_async_engine(
+    def _engine(self, connections: int, pragmas: tuple[str, ...], begin: str) -> Engine:
+        engine = create_engine(
             self._url,
             pool_size=connections,
             max_overflow=0,
@@ -125,8 +148,8 @@ class Database:
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
 
-        event.listen(engine.sync_engine, "connect", connected)
-        event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        event.listen(engine, "connect", connected)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
 
 

@@ -16,7 +16,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Dialect, Index, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
@@ -53,6 +65,9 @@ class Words(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return value if value is None or "\0" not in value else value.replace("\0", "\ufffd")
 
+
+OF_ANY_LENGTH = {"of any length": True}
+"""Said of an index: on Postgres it is a hash. As an option of that dialect it would load it, 2 MiB, for SQLite too."""
 
 # SQLite numbers rows by itself only where the type is exactly INTEGER (https://www.sqlite.org/autoinc.html).
 _Serial = BigInteger().with_variant(Integer, "sqlite")
@@ -118,6 +133,19 @@ meta = Table(
 )
 """One row, 1; every commit writes its `last_commit`, and which commit it was: the leader's epoch and its own count."""
 
+# ---- what is to be judged ----
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    # Or SQLite would give the last number again once its row is gone.
+    sqlite_autoincrement=True,
+)
+"""What was accepted and is in no commit yet: the commit that judges it takes it out."""
+
 # ---- who may write ----
 
 leadership = Table(
@@ -153,8 +181,7 @@ transitions = Table(
     Column("after", Words, nullable=False),
     Column("why", Words, nullable=False),
     Index(None, "at"),
-    # Of any length: on Postgres a hash (0005). Said here, it would load that dialect, 2 MiB, for SQLite too.
-    Index(None, "alert"),
+    Index(None, "alert", info=OF_ANY_LENGTH),
 )
 decisions = Table(
     "decisions",
@@ -173,8 +200,7 @@ decisions = Table(
     Column("matter", Words),
     Index(None, "matter", unique=True),
     Index(None, "last_at"),
-    # Of any length: on Postgres a hash (0005). Said here, it would load that dialect, 2 MiB, for SQLite too.
-    Index(None, "alert"),
+    Index(None, "alert", info=OF_ANY_LENGTH),
 )
 """`matter`: group, receiver, integration and alert as one text, on the newest line about them only: an equal decision
 counts there. One column, since SQLite looks through the whole table for a list of (a, b, c, d)."""

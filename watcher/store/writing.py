@@ -1,7 +1,7 @@
 """What one commit writes, inside a transaction that somebody else began: upserts and deletions in batches.
 
 Each table takes at most one statement of each sort, run over many rows (executemany): one by one it is thirty times
-slower. The functions are synchronous; `SqlStore` runs them by `AsyncConnection.run_sync`.
+slower. The functions are synchronous; a `Database` runs them where they keep nobody waiting.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, and_, bindparam, case, null, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Insert, and_, bindparam, case, null, select, update
 
 from watcher.model.changes import Changes
 from watcher.model.state import Decision, MessageState, Meta, OutboxRow
 from watcher.store import tables
+from watcher.store.batch import Batch
 from watcher.store.counting import Line, Matter, count, matter
 from watcher.store.database import Excluded, Special
 from watcher.store.keys import matter_text
@@ -31,7 +32,7 @@ from watcher.store.rows import (
     transition_row,
 )
 
-Upsert = Callable[[Any, Special | None], Executable]
+Upsert = Callable[[Any, Special | None], Insert]
 """A database's own (`database.Database.upsert`)."""
 
 Stamp = tuple[int, int]
@@ -51,8 +52,12 @@ class Writer:
     def __init__(self, upsert: Upsert, owner: str, lease_for: timedelta) -> None:
         self._owner = owner
         self._lease_for = lease_for
-        self._upserts = {kind.name: upsert(kind.table, None) for kind in STATE}
+        self._upserts = {kind.name: Batch(upsert(kind.table, None)) for kind in STATE}
         self._deletes = {kind.name: _delete(kind) for kind in STATE}
+        self._transitions = Batch(tables.transitions.insert())
+        self._decisions = Batch(tables.decisions.insert())
+        self._attempts = Batch(tables.attempts.insert())
+        self._silence_changes = Batch(tables.silence_changes.insert())
         self._upsert_message = upsert(tables.outbox, _kept_lease)
         self._upsert_meta = upsert(tables.meta, None)
         self._touch_meta = upsert(tables.meta, lambda _: {"body": tables.meta.c.body})
@@ -61,12 +66,13 @@ class Writer:
         for kind in STATE:
             self._write_state(connection, kind, getattr(changes, kind.name))
         self._write_outbox(connection, changes, at)
-        _insert(connection, tables.transitions, [transition_row(row) for row in changes.transitions])
+        _add(connection, self._transitions, [transition_row(row) for row in changes.transitions])
         if changes.decisions:
-            _write_decisions(connection, changes.decisions)
-        _insert(connection, tables.attempts, [attempt_row(row) for row in changes.attempts])
-        changed = [silence_change_row(row) for row in changes.silence_changes]
-        _insert(connection, tables.silence_changes, changed)
+            self._write_decisions(connection, changes.decisions)
+        _add(connection, self._attempts, [attempt_row(row) for row in changes.attempts])
+        _add(connection, self._silence_changes, [silence_change_row(row) for row in changes.silence_changes])
+        if changes.accepted:
+            _run(connection, _DELETE_ACCEPTED, [{"id": number} for number in changes.accepted])
         statement = self._touch_meta if changes.meta is None else self._upsert_meta
         row = {"last_commit": at, "body": body(changes.meta or Meta()), "epoch": stamp[0], "number": stamp[1]}
         connection.execute(statement, [{"id": 1, **row}])
@@ -76,8 +82,24 @@ class Writer:
         kept = [kind.key(key) | kind.write(row) for key, row in rows.items() if row is not None]
         if gone:
             _run(connection, self._deletes[kind.name], gone)
-        if kept:
-            _run(connection, self._upserts[kind.name], kept)
+        _add(connection, self._upserts[kind.name], kept)
+
+    def _write_decisions(self, connection: Connection, decisions: Sequence[Decision]) -> None:
+        matters = [(matter(made), made) for made in decisions]
+        latest = _latest(connection, {about for about, _ in matters})
+        stored = {line.id: (line, line.count) for line in latest.values()}
+        added = count(matters, latest)
+        counted = [
+            {"line": id, "new_count": line.count, "new_last_at": line.last_at}
+            for id, (line, before) in stored.items()
+            if line.count != before
+        ]
+        if counted:
+            _run(connection, _COUNT_UP, counted)
+        superseded = [{"line": id} for id, (line, _) in stored.items() if not line.latest]
+        if superseded:
+            _run(connection, _SUPERSEDE, superseded)
+        _add(connection, self._decisions, [_line_row(line) for line in added])
 
     def _write_outbox(self, connection: Connection, changes: Changes, at: datetime) -> None:
         written: dict[str, OutboxRow | None] = dict(changes.outbox)
@@ -102,6 +124,7 @@ def _delete(kind: Kind) -> Executable:
     return kind.table.delete().where(and_(*(c == bindparam(c.name) for c in kind.table.primary_key)))
 
 
+_DELETE_ACCEPTED = tables.inbox.delete().where(tables.inbox.c.id == bindparam("id"))
 _DELETE_MESSAGE = tables.outbox.delete().where(tables.outbox.c.id == bindparam("id"))
 
 
@@ -119,9 +142,9 @@ def _kept_lease(new: Excluded) -> dict[str, ColumnElement[Any]]:
     }
 
 
-def _insert(connection: Connection, table: Any, rows: Sequence[Row]) -> None:
-    if rows:
-        _run(connection, table.insert(), rows)
+def _add(connection: Connection, batch: Batch, rows: Sequence[Row]) -> None:
+    for some in _slices(rows, _WRITTEN_AT_ONCE):
+        batch.run(connection, some)
 
 
 def _run(connection: Connection, statement: Executable, rows: Sequence[Row]) -> None:
@@ -144,24 +167,6 @@ _COUNT_UP = (
     .where(tables.decisions.c.id == bindparam("line"))
     .values(count=bindparam("new_count"), last_at=bindparam("new_last_at"))
 )
-
-
-def _write_decisions(connection: Connection, decisions: Sequence[Decision]) -> None:
-    matters = [(matter(made), made) for made in decisions]
-    latest = _latest(connection, {about for about, _ in matters})
-    stored = {line.id: (line, line.count) for line in latest.values()}
-    added = count(matters, latest)
-    counted = [
-        {"line": id, "new_count": line.count, "new_last_at": line.last_at}
-        for id, (line, before) in stored.items()
-        if line.count != before
-    ]
-    if counted:
-        _run(connection, _COUNT_UP, counted)
-    superseded = [{"line": id} for id, (line, _) in stored.items() if not line.latest]
-    if superseded:
-        _run(connection, _SUPERSEDE, superseded)
-    _insert(connection, tables.decisions, [_line_row(line) for line in added])
 
 
 def _line_row(line: Line) -> Row:

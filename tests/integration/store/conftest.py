@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from tests.contract.store.homes import sql_store
 from tests.support.postgres import PostgresServer
+from watcher.store.postgres import Database as Postgres
 from watcher.store.sql import SqlStore
+from watcher.store.sqlite import Database as Sqlite
 
 MakeStore = Callable[..., SqlStore]
 
@@ -67,3 +70,16 @@ async def leading(make_store: MakeStore, url: str, owner: str = "one") -> SqlSto
     await store.open()
     await store.take_over(owner, f"http://{owner}:8080")
     return store
+
+
+def postgres_of(store: SqlStore) -> Postgres:
+    assert isinstance(store._database, Postgres)
+    return store._database
+
+
+def engines(store: SqlStore) -> tuple[Engine, Engine]:
+    """Of an open store: the writer's and the reader's."""
+    database = store._database
+    if isinstance(database, Sqlite):
+        return database.writer.engine, database.reader.engine
+    return postgres_of(store).writer.sync_engine, postgres_of(store).reader.sync_engine

@@ -100,15 +100,13 @@ async def test_a_full_disk_at_the_first_start_is_said(small_disk: Path, make_sto
 async def test_a_file_that_may_not_grow_is_a_full_disk_too(sqlite_path: Path, make_store: MakeStore) -> None:
     """As under a quota, on every machine."""
     store = await leading(make_store, f"sqlite:///{sqlite_path}")
-    async with store._database.writer.begin() as connection:
-        pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
-        await connection.execute(text(f"PRAGMA max_page_count = {pages + 60}"))
+    pages = await store._database.write(lambda connection: connection.scalar(text("PRAGMA page_count")))
+    await store._database.write(lambda connection: connection.execute(text(f"PRAGMA max_page_count = {pages + 60}")))
     done, error = await until_full(store)
     assert f"the disk that holds {sqlite_path} is full (database or disk is full)" in str(error)
     before = await seen(store)
     assert before[-2] == (NOW + (done - 1) * SECOND if done else None)
-    async with store._database.writer.begin() as connection:
-        await connection.execute(text("PRAGMA max_page_count = 100000"))
+    await store._database.write(lambda connection: connection.execute(text("PRAGMA max_page_count = 100000")))
     await store.commit(large(done), NOW + done * SECOND)
     assert (await store.load())[1] == NOW + done * SECOND
 

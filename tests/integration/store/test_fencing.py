@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract.store.examples import NOW, OPS, SECOND, attempt, finished, group, message, transition
-from tests.integration.store.conftest import MakeStore, leading
+from tests.integration.store.conftest import MakeStore, leading, postgres_of
 from tests.support.postgres import PostgresServer
 from watcher.model.changes import Changes
 from watcher.ports import Fenced
@@ -28,7 +28,14 @@ def url(postgres: PostgresServer, database: str) -> str:
 async def everything(store: SqlStore) -> list[Any]:
     view, last = await store.load()
     state = [table.rows for _, table in view.tables()]
-    return [*state, last, await store.transitions(99), await store.messages(99), await store.attempts("m")]
+    return [
+        *state,
+        last,
+        await store.transitions(99),
+        await store.messages(99),
+        await store.attempts("m"),
+        await store.accepted(),
+    ]
 
 
 async def writes_nothing(fenced: SqlStore, reader: SqlStore) -> None:
@@ -36,6 +43,8 @@ async def writes_nothing(fenced: SqlStore, reader: SqlStore) -> None:
     before = await everything(reader)
     with pytest.raises(Fenced):
         await fenced.commit(Changes(groups={"new": group("new"), "g": None}, attempts=[attempt("m")]), LATER)
+    with pytest.raises(Fenced):
+        await fenced.accept(b"new", LATER)
     with pytest.raises(Fenced):
         await fenced.lease(OPS, LATER, LATER + SECOND, 10)
     with pytest.raises(Fenced):
@@ -142,7 +151,7 @@ async def test_no_commit_of_an_older_leader_lands_after_somebody_took_over(url: 
 async def test_taking_over_waits_for_a_commit_that_is_running(url: str, make_store: MakeStore) -> None:
     older, newer = await leading(make_store, url, "one"), make_store(url, "two")
     await newer.open()
-    async with older._database.writer.begin() as connection:
+    async with postgres_of(older).writer.begin() as connection:
         await connection.run_sync(fencing.check, 1)
         taking = asyncio.create_task(newer.take_over("two", ""))
         await asyncio.sleep(0.2)
@@ -153,7 +162,7 @@ async def test_taking_over_waits_for_a_commit_that_is_running(url: str, make_sto
 async def test_a_leader_that_stopped_in_a_commit_is_ended_by_the_next_one(url: str, make_store: MakeStore) -> None:
     older, newer = await leading(make_store, url, "one"), make_store(url, "two")
     await newer.open()
-    connection = await older._database.writer.connect()
+    connection = await postgres_of(older).writer.connect()
     await connection.run_sync(fencing.check, 1)
     await asyncio.sleep(2.1)
     async with asyncio.timeout(2):

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Table, event, text
 
 from tests.contract.store.examples import KEY, NOW, OPS, SECOND, attempt, decision, finished, group, message, transition
 from tests.contract.store.homes import sql_store
-from tests.integration.store.conftest import MakeStore, leading
+from tests.integration.store.conftest import MakeStore, engines, leading
 from tests.support.postgres import PostgresServer
 from watcher.model.changes import Changes
 from watcher.model.history import Asked
@@ -32,7 +32,7 @@ from watcher.store.keys import alert_text, matter_text
 from watcher.store.sql import SqlStore
 
 MANY = 4000
-LARGE = ("outbox", "transitions", "decisions", "attempts", "silence_changes", "groups")
+LARGE = ("outbox", "transitions", "decisions", "attempts", "silence_changes", "groups", "inbox")
 Statement = tuple[str, Any]
 Action = Callable[[SqlStore], Awaitable[object]]
 
@@ -69,6 +69,7 @@ def filled() -> Iterator[tuple[Table, list[dict[str, Any]]]]:
     yield tables.attempts, attempts
     yield tables.silence_changes, silence_changes
     yield tables.groups, groups
+    yield tables.inbox, [{"at": NOW, "body": b"[]"} for _ in range(MANY)]
 
 
 async def fill(url: str) -> None:
@@ -80,8 +81,7 @@ async def fill(url: str) -> None:
             connection.execute(table.insert(), values)
         connection.execute(text("ANALYZE"))
 
-    async with store._database.writer.begin() as connection:
-        await connection.run_sync(filling)
+    await store._database.migrate(filling)
     await store.close()
 
 
@@ -121,30 +121,31 @@ def taken_down(store: SqlStore) -> Iterator[list[Statement]]:
     def note(_conn: Any, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
         statements.append((statement, values[0] if many else values))
 
-    engines = [store._database.writer.sync_engine, store._database.reader.sync_engine]
-    for engine in engines:
+    for engine in engines(store):
         event.listen(engine, "before_cursor_execute", note)
     try:
         yield statements
     finally:
-        for engine in engines:
+        for engine in engines(store):
             event.remove(engine, "before_cursor_execute", note)
 
 
 async def plans(store: SqlStore, statements: Sequence[Statement]) -> list[str]:
     """What each statement looks through, of the large tables; a plan as one text."""
-    found = []
-    async with store._database.writer.connect() as connection:
+
+    def explained(connection: Connection) -> list[str]:
+        found = []
         postgres = connection.dialect.name == "postgresql"
         explain = "EXPLAIN (FORMAT JSON)" if postgres else "EXPLAIN QUERY PLAN"
         for statement, values in statements:
             if not statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
                 continue
-            result = await connection.exec_driver_sql(f"{explain} {statement}", values)
+            result = connection.exec_driver_sql(f"{explain} {statement}", values)
             lines = [str(row[-1]) if not postgres else json.dumps(row[0]) for row in result]
             found.append("\n".join(lines))
-        await connection.rollback()
-    return found
+        return found
+
+    return await store._database.write(explained)
 
 
 def looked_through(plan: str) -> list[str]:
@@ -164,6 +165,7 @@ COMMITS = Changes(
     decisions=[decision(alert=key(MANY - 1)), decision("other", alert=key(MANY - 2)), decision("new", group="new")],
     attempts=[attempt("m100")],
     silence_changes=[SilenceChange(at=NOW, silence="s1", by="me", action="expired", body=SILENCE)],
+    accepted=(7, 8),
 )
 END = NOW + timedelta(days=1)
 
@@ -172,6 +174,7 @@ END = NOW + timedelta(days=1)
     "action",
     [
         pytest.param(lambda store: store.commit(COMMITS, END), id="commit"),
+        pytest.param(lambda store: store.accept(b"[]", END), id="accept"),
         pytest.param(lambda store: store.lease(OPS, END, END + SECOND, 10), id="lease"),
         pytest.param(lambda store: store.prune(NOW + 100 * SECOND, 5), id="prune"),
         pytest.param(lambda store: store.messages(10), id="messages"),

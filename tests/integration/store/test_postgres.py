@@ -22,7 +22,7 @@ from tests.contract.store.examples import (
     transition,
 )
 from tests.contract.store.homes import sql_store
-from tests.integration.store.conftest import MakeStore, leading
+from tests.integration.store.conftest import MakeStore, leading, postgres_of
 from tests.support.cutting import cutter
 from tests.support.postgres import PostgresServer
 from watcher.model.changes import Changes
@@ -46,7 +46,7 @@ async def works(store: SqlStore) -> None:
 async def test_no_session_waits_without_a_limit(postgres: PostgresServer, database: str, make_store: MakeStore) -> None:
     store = await leading(make_store, postgres.url(database, timeout="4"))
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "application_name")
-    for engine in (store._database.writer, store._database.reader):
+    for engine in (postgres_of(store).writer, postgres_of(store).reader):
         async with engine.begin() as connection:
             found = [(await connection.execute(text(f"SHOW {name}"))).scalar() for name in names]
             assert found == ["4s", "2s", "10s", "watcher"]
@@ -56,10 +56,10 @@ async def test_the_reader_cannot_write_and_sees_one_moment(
     postgres: PostgresServer, database: str, make_store: MakeStore
 ) -> None:
     store = await leading(make_store, postgres.url(database))
-    async with store._database.reader.begin() as connection:
+    async with postgres_of(store).reader.begin() as connection:
         assert (await connection.execute(text("SHOW transaction_read_only"))).scalar() == "on"
         assert (await connection.execute(text("SHOW transaction_isolation"))).scalar() == "repeatable read"
-    async with store._database.writer.begin() as connection:
+    async with postgres_of(store).writer.begin() as connection:
         assert (await connection.execute(text("SHOW transaction_isolation"))).scalar() == "read committed"
 
 
@@ -93,7 +93,7 @@ async def test_a_writer_that_waits_too_long_for_a_lock_gives_up_and_may_try_agai
     store = await leading(make_store, postgres.url(database, timeout="0.4"))
     other = await leading(make_store, postgres.url(database))
     await store.take_over("one", "")
-    async with other._database.writer.begin() as connection:
+    async with postgres_of(other).writer.begin() as connection:
         await connection.execute(text("LOCK TABLE groups"))
         with pytest.raises(StoreError, match="lock timeout"):
             await store.commit(Changes(groups={"g": group("g")}), NOW)
@@ -266,12 +266,17 @@ async def test_a_commit_whose_answer_is_lost_is_stored_once_however_often_it_is_
     async with cutter(postgres.port) as between:
         url = postgres.url(database, sslmode="disable").replace(f":{postgres.port}/", f":{between.port}/")
         store = await leading(make_store, url)
-        changes = Changes(transitions=[transition("a")], attempts=[attempt("m")], outbox={"m": message("m")})
+        first = await store.accept(b"1", NOW)
+        changes = Changes(
+            transitions=[transition("a")], attempts=[attempt("m")], outbox={"m": message("m")}, accepted=(first,)
+        )
         between.cut_after = b"COMMIT;"
         with pytest.raises(StoreError):
             await store.commit(changes, NOW)
         assert between.cuts == 1
+        second = await store.accept(b"2", NOW)
         await store.commit(changes, NOW + SECOND)
+        assert [number for number, _, _ in await store.accepted()] == [second]
         await store.commit(Changes(transitions=[transition("b")]), NOW + SECOND)
         assert [row.why for row in await store.transitions(9)] == ["b", "a"]
         assert len(await store.attempts("m")) == 1

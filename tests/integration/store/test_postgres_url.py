@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from tests.contract.store.examples import NOW, group
 from tests.contract.store.homes import sql_store
-from tests.integration.store.conftest import MakeStore, leading
+from tests.integration.store.conftest import MakeStore, leading, postgres_of
 from tests.support.certificates import certificate, key_of
 from tests.support.postgres import PASSWORD, QUOTED, USER, PostgresServer
 from watcher.model.changes import Changes
@@ -94,7 +94,7 @@ async def test_an_encrypted_connection_is_made_and_checked_where_that_is_asked_f
         checked = {"sslmode": "verify-full", "sslrootcert": str(made)}
         for query in ({"sslmode": "require"}, checked):
             store = await leading(make_store, postgres.url(database, **query))
-            async with store._database.reader.begin() as connection:
+            async with postgres_of(store).reader.begin() as connection:
                 ssl = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
                 assert (await connection.execute(text(ssl))).scalar() is True
         elsewhere = postgres.url(database, **checked | {"sslrootcert": str(certificate(tmp_path, "other"))})

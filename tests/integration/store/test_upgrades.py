@@ -15,9 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import (
@@ -27,6 +25,7 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Integer,
+    LargeBinary,
     MetaData,
     Select,
     Table,
@@ -36,12 +35,13 @@ from sqlalchemy import (
 )
 
 from tests.contract.store.examples import NOW, SECOND
-from tests.integration.store.conftest import MakeStore
+from tests.integration.store.conftest import MakeStore, postgres_of
 from tests.support.postgres import PostgresServer
 from watcher.model.changes import Changes
 from watcher.model.state import MessageState
 from watcher.settings import shipped
 from watcher.store import tables
+from watcher.store.migrating import migrate
 from watcher.store.sql import SqlStore
 
 DIRECTORY = shipped.directory("alembic")
@@ -49,18 +49,11 @@ FIRST = json.loads((Path(__file__).parent / "first.json").read_text(encoding="ut
 REVISIONS = [script.revision for script in ScriptDirectory(str(DIRECTORY)).walk_revisions()][::-1]
 
 
-def migrate(connection: Connection, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(DIRECTORY))
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
-
-
 async def prepared(store: SqlStore, revision: str, rows: dict[str, list[dict[str, Any]]]) -> None:
     """Give the store's database the tables of `revision`, and rows as they were written then."""
 
     def make(connection: Connection) -> None:
-        migrate(connection, revision)
+        migrate(connection, DIRECTORY, revision)
         metadata = MetaData()
         metadata.reflect(connection)
         for name, values in rows.items():
@@ -72,8 +65,7 @@ async def prepared(store: SqlStore, revision: str, rows: dict[str, list[dict[str
                     connection.execute(last)
 
     store._database.open()
-    async with store._database.migrator.begin() as connection:
-        await connection.run_sync(make)
+    await store._database.migrate(make)
     await store._database.close()
 
 
@@ -143,14 +135,14 @@ async def test_an_upgraded_store_goes_on_where_the_first_version_stopped(empty_u
 
 async def test_the_migrated_tables_are_those_of_the_code(empty_url: str, make_store: MakeStore) -> None:
     store = make_store(empty_url)
+    await prepared(store, "0001", FIRST)
     await store.open()
 
     def differences(connection: Connection) -> object:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         return compare_metadata(context, tables.metadata)
 
-    async with store._database.writer.begin() as connection:
-        assert await connection.run_sync(differences) == []
+    assert await store._database.write(differences) == []
 
 
 @pytest.mark.postgres
@@ -170,7 +162,7 @@ async def test_who_comes_second_waits_for_the_migration_and_finds_it_done(
 ) -> None:
     first, second = make_store(postgres_url), make_store(postgres_url)
     first._database.open()
-    async with first._database.migrator.begin() as connection:
+    async with postgres_of(first).migrator.begin() as connection:
         await connection.run_sync(first._upgrade)
         opening = asyncio.create_task(second.open())
         await asyncio.sleep(0.3)
@@ -192,10 +184,10 @@ async def test_the_version_before_writes_and_reads_on_the_tables_of_the_next(
     after = REVISIONS[REVISIONS.index(before) + 1]
 
     def side_by_side(connection: Connection) -> None:
-        migrate(connection, before)
+        migrate(connection, DIRECTORY, before)
         old = MetaData()
         old.reflect(connection)
-        migrate(connection, after)
+        migrate(connection, DIRECTORY, after)
         for name, table in old.tables.items():
             if name == "alembic_version":
                 continue
@@ -206,8 +198,7 @@ async def test_the_version_before_writes_and_reads_on_the_tables_of_the_next(
             connection.execute(table.delete())
 
     store._database.open()
-    async with store._database.migrator.begin() as connection:
-        await connection.run_sync(side_by_side)
+    await store._database.migrate(side_by_side)
     await store._database.close()
 
 
@@ -223,6 +214,8 @@ def value(column: Column[Any], n: int) -> Any:
         return NOW if column.type.timezone else NOW.replace(tzinfo=None)
     if isinstance(column.type, Boolean):
         return True
+    if isinstance(column.type, LargeBinary):
+        return str(n).encode()
     return n if isinstance(column.type, Integer) else str(n)
 
 

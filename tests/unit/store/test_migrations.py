@@ -14,12 +14,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy import Connection, create_engine, inspect, text
 
 from tests.unit.store.conftest import MakeStore
 from watcher.ports import StoreError
 from watcher.settings import shipped
-from watcher.store.migrating import newest, upgrade
+from watcher.store.migrating import migrate, newest
 from watcher.store.sql import SqlStore
 from watcher.store.tables import metadata
 
@@ -35,41 +35,20 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
 
 
 def test_the_migrated_schema_is_the_one_in_tables(connection: Connection) -> None:
-    upgrade(connection, DIRECTORY)
+    """`tests/integration/store/test_schema.py` compares more than Alembic does, on both databases."""
+    migrate(connection, DIRECTORY)
     context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
     assert compare_metadata(context, metadata) == []
 
 
-def test_the_migrated_schema_has_the_same_columns_keys_and_indexes(connection: Connection, tmp_path: Path) -> None:
-    """Autogenerate sees neither primary keys nor what the database makes of a type."""
-    upgrade(connection, DIRECTORY)
-    engine = create_engine(f"sqlite:///{tmp_path / 'made.db'}")
-    with engine.begin() as made:
-        metadata.create_all(made)
-        assert schema(connection) == schema(made)
-    engine.dispose()
-
-
-def schema(connection: Connection) -> dict[str, object]:
-    found = inspect(connection)
-    return {
-        table: (
-            [(column["name"], str(column["type"]), column["nullable"]) for column in found.get_columns(table)],
-            found.get_pk_constraint(table),
-            sorted((index["name"], index["column_names"], index["unique"]) for index in found.get_indexes(table)),
-        )
-        for table in sorted(found.get_table_names())
-        if table != "alembic_version"
-    }
-
-
 def test_every_migration_can_be_taken_back(connection: Connection) -> None:
-    upgrade(connection, DIRECTORY)
+    migrate(connection, DIRECTORY)
     config = Config()
     config.set_main_option("script_location", str(DIRECTORY))
     config.attributes["connection"] = connection
     command.downgrade(config, "base")
     assert inspect(connection).get_table_names() == ["alembic_version"]
+    assert connection.scalar(text("SELECT count(*) FROM alembic_version")) == 0
 
 
 def test_there_is_one_newest_migration() -> None:
@@ -81,14 +60,14 @@ def test_there_is_one_newest_migration() -> None:
 def test_a_directory_with_a_percent_sign_in_its_name_is_found(connection: Connection, tmp_path: Path) -> None:
     odd = tmp_path / "100%"
     odd.symlink_to(DIRECTORY)
-    upgrade(connection, odd)
+    migrate(connection, odd)
     assert "alerts" in inspect(connection).get_table_names()
 
 
-async def test_opening_leaves_the_logging_as_it_was(make_store: MakeStore) -> None:
+async def test_migrating_leaves_the_logging_as_it_was(connection: Connection) -> None:
     root = logging.getLogger()
     before = (root.level, list(root.handlers), logging.getLogger("alembic").level)
-    await make_store("").open()
+    migrate(connection, DIRECTORY)
     assert (root.level, list(root.handlers), logging.getLogger("alembic").level) == before
 
 

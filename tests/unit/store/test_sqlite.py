@@ -7,13 +7,14 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import StatementError
 
 from tests.contract.store.examples import NOW, OPS, SECOND, attempt, group, message, transition
@@ -29,6 +30,26 @@ ROOT = Path(__file__).parents[3]
 
 def at_url(url: str) -> SqlStore:
     return SqlStore(url, shipped.directory("alembic"), owner="one", lease_for=timedelta(seconds=30))
+
+
+class Hold:
+    """A transaction that stays open until it is released."""
+
+    def __init__(self) -> None:
+        self._begun = threading.Event()
+        self._released = threading.Event()
+        self.ended = False
+
+    def __call__(self, connection: Connection) -> None:
+        self._begun.set()
+        assert self._released.wait(60)
+        self.ended = True
+
+    async def begun(self) -> None:
+        assert await asyncio.to_thread(self._begun.wait, 60)
+
+    def release(self) -> None:
+        self._released.set()
 
 
 @pytest.fixture
@@ -55,7 +76,7 @@ def test_a_url_that_cannot_be_a_store_is_refused_without_its_password(url: str, 
 
 
 def test_a_url_may_name_the_driver(path: Path) -> None:
-    at_url(f"sqlite+aiosqlite:///{path}")
+    at_url(f"sqlite+pysqlite:///{path}")
 
 
 async def test_the_directory_of_the_file_is_made(tmp_path: Path) -> None:
@@ -108,20 +129,25 @@ async def test_opening_and_closing_twice_does_no_harm(store: SqlStore) -> None:
 
 
 async def test_the_writer_waits_for_the_disk_and_the_reader_cannot_write(store: SqlStore) -> None:
-    async with store._database.writer.begin() as connection:
-        assert (await connection.execute(text("PRAGMA journal_mode"))).scalar() == "wal"
-        assert (await connection.execute(text("PRAGMA synchronous"))).scalar() == 2
-        assert (await connection.execute(text("PRAGMA busy_timeout"))).scalar() == 5000
-    async with store._database.reader.begin() as connection:
-        assert (await connection.execute(text("PRAGMA query_only"))).scalar() == 1
+    def pragmas(connection: Connection) -> list[object]:
+        names = ("journal_mode", "synchronous", "busy_timeout", "query_only")
+        return [connection.scalar(text(f"PRAGMA {name}")) for name in names]
+
+    assert await store._database.write(pragmas) == ["wal", 2, 5000, 0]
+    assert await store._database.migrate(pragmas) == ["wal", 2, 5000, 0]
+    assert (await store._database.read(pragmas))[-1] == 1
 
 
 async def test_a_commit_holds_the_file_from_its_beginning(store: SqlStore, beside: sqlite3.Connection) -> None:
     """One that began as a reader would fail, without any waiting, if somebody wrote before its own first write."""
     beside.execute("PRAGMA busy_timeout = 0")
-    async with store._database.writer.begin():
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            beside.execute("BEGIN IMMEDIATE")
+    hold = Hold()
+    writing = asyncio.create_task(store._database.write(hold))
+    await hold.begun()
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        beside.execute("BEGIN IMMEDIATE")
+    hold.release()
+    await writing
 
 
 async def test_a_commit_that_the_database_refuses_is_a_store_error_and_changes_nothing(
@@ -190,6 +216,85 @@ async def test_a_commit_that_is_cancelled_at_any_point_is_whole_or_nothing(store
     await store.commit(Changes(), NOW + 2 * SECOND)
 
 
+async def test_a_transaction_whose_waiter_was_cancelled_ends_before_the_next_one_begins(store: SqlStore) -> None:
+    hold = Hold()
+    writing = asyncio.create_task(store._database.write(hold))
+    await hold.begun()
+    writing.cancel()
+    await asyncio.wait([writing])
+    assert writing.cancelled()
+    following = asyncio.create_task(store._database.write(lambda _: hold.ended))
+    await store.load()
+    assert not following.done(), "a reader did not wait, a writer does"
+    hold.release()
+    assert await following
+
+
+async def test_closing_waits_for_a_transaction_for_which_nobody_waits_any_more(
+    store: SqlStore, make_store: MakeStore
+) -> None:
+    hold = Hold()
+    writing = asyncio.create_task(store._database.write(hold))
+    await hold.begun()
+    writing.cancel()
+    closing = asyncio.create_task(store.close())
+    await asyncio.wait([closing], timeout=0.05)
+    assert not closing.done()
+    closing.cancel()
+    await asyncio.wait([closing])
+    with pytest.raises(StoreError, match="Another Watcher"):
+        await make_store("").open()
+    hold.release()
+    await store.close()
+    assert hold.ended
+    await make_store("").open()
+
+
+async def test_what_had_not_begun_when_its_waiter_was_cancelled_never_happens(store: SqlStore) -> None:
+    hold = Hold()
+    writing = asyncio.create_task(store._database.write(hold))
+    await hold.begun()
+    committing = asyncio.create_task(store.commit(Changes(groups={"g": group("g")}), NOW))
+    await asyncio.sleep(0)
+    committing.cancel()
+    hold.release()
+    await asyncio.wait([committing, writing])
+    assert committing.cancelled()
+    await store.accept(b"", NOW)
+    assert (await store.load())[1] is None
+
+
+async def test_a_commit_that_went_on_after_its_waiter_was_cancelled_is_not_stored_twice(
+    store: SqlStore, beside: sqlite3.Connection
+) -> None:
+    beside.execute("BEGIN IMMEDIATE")
+    changes = Changes(transitions=[transition("t")], attempts=[attempt("m")])
+    committing = asyncio.create_task(store.commit(changes, NOW))
+    await asyncio.sleep(0.05)
+    committing.cancel()
+    await asyncio.wait([committing])
+    assert committing.cancelled()
+    beside.rollback()
+    number = await store.accept(b"1", NOW)
+    assert len(await store.transitions(9)) == 1, "it happened"
+    await store.commit(changes, NOW)
+    assert (len(await store.transitions(9)), len(await store.attempts("m"))) == (1, 1)
+    await store.commit(Changes(transitions=[transition("u")], accepted=(number,)), NOW)
+    assert [row.why for row in await store.transitions(9)] == ["u", "t"]
+    assert await store.accepted() == []
+
+
+async def test_the_event_loop_does_not_wait_for_the_database(store: SqlStore, beside: sqlite3.Connection) -> None:
+    beside.execute("BEGIN IMMEDIATE")
+    committing = asyncio.create_task(store.commit(Changes(), NOW))
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+        await store.load()
+    assert not committing.done()
+    beside.rollback()
+    await committing
+
+
 async def test_closing_waits_for_what_is_running_and_refuses_what_comes_later(
     store: SqlStore, make_store: MakeStore
 ) -> None:
@@ -233,13 +338,19 @@ async def test_a_store_that_was_closed_is_fenced_if_another_one_took_over_meanwh
     assert set((await store.load())[0].groups.rows) == {"g"}
 
 
-async def test_who_stores_in_a_file_does_not_load_what_postgres_needs(path: Path, store: SqlStore) -> None:
-    """3 MiB of a dialect, and a driver that need not be there. (Where tables are to be made, Alembic loads it.)"""
-    await store.close()
+@pytest.mark.parametrize("times", [1, 2], ids=["a new store", "one whose tables are there"])
+def test_who_stores_in_a_file_does_not_load_what_others_need(path: Path, times: int) -> None:
+    """Idle memory: the dialect of Postgres 3 MiB, SQLAlchemy's ORM 8, Alembic 11. And drivers need not be there."""
     code = (
         "import sys, asyncio; from pathlib import Path; from tests.contract.store.homes import sqlite_store\n"
-        f"store = sqlite_store(Path({str(path)!r})); asyncio.run(store.open()); asyncio.run(store.close())\n"
-        "print([name for name in sys.modules if name.startswith(('asyncpg', 'sqlalchemy.dialects.postgresql'))])"
+        "async def run():\n"
+        f"    store = sqlite_store(Path({str(path)!r}))\n"
+        "    await store.open(); await store.take_over('one', ''); await store.load(); await store.close()\n"
+        "asyncio.run(run())\n"
+        "heavy = 'alembic', 'aiosqlite', 'asyncpg', 'greenlet', 'sqlalchemy.dialects.postgresql', 'sqlalchemy.ext', "
+        "'sqlalchemy.orm'\n"
+        "print([name for name in sys.modules if name.startswith(heavy)])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    for _ in range(times):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "[]\n"
