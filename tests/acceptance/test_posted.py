@@ -13,6 +13,7 @@ from tests.support.timeline import GROUP_BY, Timeline, time
 from watcher.lib.matchers import parse_matchers
 from watcher.model.observations import AlertsPosted, ClockJumped
 from watcher.model.posted import PostedAlert
+from watcher.pipeline.posting import refusal
 from watcher.routing.inhibition import InhibitRule
 from watcher.routing.route import Route
 
@@ -38,9 +39,11 @@ def alert(labels: dict[str, str] | None = None, begin: float | None = None, end:
     )
 
 
-def posts(story: Timeline, at: float, *alerts: PostedAlert) -> Any:
-    story.at(at).takes(AlertsPosted(at=time(at), request="p", alerts=alerts))
-    return story.answers["p"]
+def posts(story: Timeline, at: float, *alerts: PostedAlert) -> list[str]:
+    """What is refused of them."""
+    refused = [refusal(story.core, story.player.view, one, time(at)) for one in alerts]
+    story.at(at).takes(AlertsPosted(at=time(at), alerts=alerts))
+    return refused
 
 
 def said(story: Timeline) -> list[tuple[str, str]]:
@@ -53,7 +56,7 @@ def plain(**fields: Any) -> Timeline:
 
 def test_a_posted_alert_is_told_with_its_own_labels_and_texts() -> None:
     story = plain()
-    assert posts(story, 1, alert(begin=0, end=HOUR)).code == 200
+    assert posts(story, 1, alert(begin=0, end=HOUR)) == [""]
     story.until(60)
     (message,) = story.sent
     assert message.alerts[0].labels == CPU
@@ -126,8 +129,8 @@ def test_labels_without_a_value_are_dropped_and_the_fingerprint_is_alertmanagers
 
 def test_an_end_before_the_beginning_is_refused_and_the_others_are_taken() -> None:
     story = plain()
-    answer = posts(story, 100, alert(begin=90, end=80), alert({"alertname": "Other"}, end=HOUR))
-    assert (answer.code, answer.text) == (400, "start time must be before end time")
+    refused = posts(story, 100, alert(begin=90, end=80), alert({"alertname": "Other"}, end=HOUR))
+    assert refused == ["start time must be before end time", ""]
     assert [key.alertname for key in story.player.view.alerts.rows] == ["Other"]
 
 
@@ -135,11 +138,28 @@ def test_what_watcher_raises_itself_cannot_be_posted() -> None:
     story = Timeline(route=quick()).at(0).lists(pod("web-1", backoff(160, dead(1, at=-20), restarts=6)))
     story.until(60)
     labels = story.sent[0].alerts[0].labels
-    answer = posts(story, 61, alert(dict(labels), begin=0, end=30))
-    assert answer.code == 400
-    assert "only detection ends what detection began" in answer.text
+    (refused,) = posts(story, 61, alert(dict(labels), begin=0, end=30))
+    assert "only detection ends what detection began" in refused
     story.until(HOUR)
     assert said(story) == [("FIRST", "ContainerCrashLooping")]
+
+
+def test_what_was_accepted_and_not_judged_before_a_kill_is_judged_as_of_then() -> None:
+    story = plain()
+    story.until(60)
+    story.at(7 * MINUTE).restarts().lists()
+    open_end, over, ended = alert(begin=50, end=3 * MINUTE), alert({"alertname": "Over"}, end=2 * MINUTE), alert(end=55)
+    ended = msgspec.structs.replace(ended, labels={"alertname": "Ended"})
+    story.takes(AlertsPosted(at=time(7 * MINUTE), accepted=time(60), alerts=(open_end, over, ended)))
+    story.until(8 * MINUTE)
+    told = {one.labels["alertname"]: one for message in story.sent for one in message.alerts}
+    assert {name: (one.starts_at, one.ends_at) for name, one in told.items()} == {
+        "HighCPU": (time(50), None),
+        "Over": (time(60), None),
+    }
+    story.until(HOUR)
+    assert [one[1] for one in said(story)] == ["HighCPU, Over", "-HighCPU:expired, -Over:expired"]
+    assert all(row.ends_at for row in story.player.view.alerts.rows.values())
 
 
 def test_47_downtime_resolves_nothing_and_fires_nothing_anew() -> None:

@@ -14,6 +14,7 @@ from tests.support.clocks import BEGIN, StandingClock
 from tests.support.serving import free_port
 from watcher.api.access import Access
 from watcher.api.app import Readiness, make_app
+from watcher.api.inbox import Inbox
 from watcher.api.inside import Inside
 from watcher.api.outcomes import Outcomes
 from watcher.engine.queue import IntakeQueue
@@ -33,10 +34,12 @@ class Ready:
 
 
 def inside(core: Core, view: View | None = None, clock: Clock | None = None) -> Inside:
+    store, intake, clock = MemoryStore(), IntakeQueue(), clock or StandingClock()
     return Inside(
-        store=MemoryStore(),
-        intake=IntakeQueue(),
-        clock=clock or StandingClock(),
+        store=store,
+        intake=intake,
+        clock=clock,
+        inbox=Inbox(store, intake, clock),
         view=view or View(),
         outcomes=Outcomes(),
         receivers=lambda: core.receivers,

@@ -14,9 +14,11 @@ from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from watcher.api import (
     answers,
+    clock,
     deliveries,
     described,
     explain,
@@ -29,9 +31,10 @@ from watcher.api import (
     v2,
 )
 from watcher.api.access import Access
+from watcher.api.inbox import Inbox
 from watcher.api.inside import Inside
 
-PREFIX = "/api/watcher/v1"
+PREFIX = answers.OWN
 """Of our own endpoints."""
 
 
@@ -58,6 +61,23 @@ class Status(Protocol):
     def metrics(self) -> Iterable[Metric]: ...
 
 
+class _Settled:
+    """ASGI: who asks sees what was acknowledged before. Posts themselves, and probes, do not wait for that."""
+
+    def __init__(self, app: ASGIApp, inbox: Inbox) -> None:
+        self._app = app
+        self._inbox = inbox
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/api/") and not _is_post(scope):
+            await self._inbox.settled()
+        await self._app(scope, receive, send)
+
+
+def _is_post(scope: Scope) -> bool:
+    return bool(scope["method"] == "POST" and scope["path"].rstrip("/") == f"{v2.PREFIX}/alerts")
+
+
 class _Collector:
     def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
         self._collect = collect
@@ -74,8 +94,9 @@ def make_app(status: Status, inside: Inside, access: Access) -> FastAPI:
         app.add_middleware(
             CORSMiddleware, allow_origins=sorted(access.pages), allow_methods=methods, allow_headers=headers
         )
+    app.add_middleware(_Settled, inbox=inside.inbox)
     _add_health(app, status)
-    rooms = (signals, history, explain, deliveries, receivers, silences)
+    rooms = (signals, history, explain, deliveries, receivers, silences, clock)
     routers = [room.routes(inside, access) for room in rooms]
     for router in routers:
         app.include_router(router, prefix=PREFIX, dependencies=[Depends(queries.once)])
@@ -89,11 +110,13 @@ def _add_health(app: FastAPI, status: Status) -> None:
     registry = CollectorRegistry()
     registry.register(_Collector(status.metrics))
 
+    @app.head("/-/healthy", include_in_schema=False)
     @app.get("/-/healthy", response_class=PlainTextResponse)
     async def healthy() -> Response:
         """The loops are alive."""
         return PlainTextResponse("OK")
 
+    @app.head("/-/ready", include_in_schema=False)
     @app.get("/-/ready", responses=described.answered(Ready) | described.answered(Ready, status=503, words="Not yet"))
     async def ready() -> Response:
         """Whether everything has been listed and the store answers."""

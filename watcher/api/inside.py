@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from watcher.api.inbox import Inbox
 from watcher.api.outcomes import Outcomes
 from watcher.model.changes import View
 from watcher.model.config import Receiver
@@ -25,6 +26,8 @@ class PostStats(msgspec.Struct):
     resolved: int = 0
     invalid: int = 0
     """Those of them that were not taken."""
+    waiting: int = 0
+    """Stored, and not judged yet."""
 
 
 class Inside(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +38,7 @@ class Inside(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     view: View
     outcomes: Outcomes
+    inbox: Inbox
     receivers: Callable[[], Mapping[str, Receiver]]
     mistakes: Callable[[], Mapping[Mistake, datetime]]
     """And when each was seen last."""

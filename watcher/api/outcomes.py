@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from watcher.model.changes import Changes
-from watcher.model.observations import AlertsPosted, SilenceAsked, SilenceExpireAsked
+from watcher.model.observations import SilenceAsked, SilenceExpireAsked
 from watcher.model.silence import Answer
 from watcher.model.state import OutboxRow
 from watcher.ports import Intake
 
-Asked = AlertsPosted | SilenceAsked | SilenceExpireAsked
+Asked = SilenceAsked | SilenceExpireAsked
 """What the core answers."""
 
 

@@ -3,7 +3,6 @@
 What mutes an alert is looked up when somebody asks: a silence counts as soon as it is stored. An alert of ours has no
 end that is known beforehand: `endsAt` is what it would be for one that was posted now. `inhibitedBy` also names the
 cause of an alert that is explained, and `mutedBy` the hint of a workload that wants no messages for a while.
-POST /alerts is not here yet.
 """
 
 from __future__ import annotations
@@ -77,15 +76,16 @@ class Alerts:
 
     async def listed(self, request: Request) -> Response:
         wanted, now = _Wanted.of(request.query_params), self._inside.clock.now()
-        muting, found = Muting(self._inside.view, now), []
+        return v2shapes.many(self._listed(wanted, Muting(self._inside.view, now), now))
+
+    async def _listed(self, wanted: _Wanted, muting: Muting, now: datetime) -> AsyncIterator[GettableAlert]:
         async for alert in self._firing(wanted, muting):
             receivers = list(dict.fromkeys(receiver for _, receiver in targets(self._inside.core(), alert)))
             if wanted.receiver is not None and not any(map(wanted.hears, receivers)):
                 continue
             status = _status(self._inside.view, alert, muting)
             if wanted.takes(status):
-                found.append(self._shown(alert, status, receivers, now))
-        return v2shapes.body(sorted(found, key=lambda each: each.fingerprint))
+                yield self._shown(alert, status, receivers, now)
 
     async def groups(self, request: Request) -> Response:
         wanted, now = _Wanted.of(request.query_params), self._inside.clock.now()
@@ -109,9 +109,11 @@ class Alerts:
         return v2shapes.body(shown)
 
     async def _firing(self, wanted: _Wanted, muting: Muting) -> AsyncIterator[Alert]:
+        """In the order of their fingerprints."""
         alerts = self._inside.view.alerts
         step = max(1, min(SLICE, LOOKS // (1 + muting.everywhere)))
-        for number, key in enumerate(list(alerts.keys_by("firing", True))):
+        firing = sorted((alerts.rows[key].fingerprint, key) for key in alerts.keys_by("firing", True))
+        for number, (_, key) in enumerate(firing):
             if number % step == step - 1:
                 await asyncio.sleep(0)
             alert = alerts.rows.get(key)

@@ -1,4 +1,4 @@
-"""Alertmanager's `POST /alerts`: what Prometheus and others send. Answered once it is stored.
+"""Alertmanager's `POST /alerts`: what Prometheus and others send. Answered once it is stored (`inbox`).
 
 A structure that is not what it should be refuses the whole batch; an alert that cannot be taken is named, and the
 others are taken. What Alertmanager's own server has no limit for has one here.
@@ -6,7 +6,6 @@ others are taken. What Alertmanager's own server has no limit for has one here.
 
 from __future__ import annotations
 
-import itertools
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -21,8 +20,9 @@ from watcher.api.access import Access
 from watcher.api.inside import Inside
 from watcher.api.v2requests import Refused, Said, read_body
 from watcher.api.v2times import read_time
-from watcher.model.observations import AlertsPosted
 from watcher.model.posted import POSTED_NAMES, PostedAlert
+from watcher.pipeline.posting import refusal
+from watcher.ports import Fenced
 
 LARGEST_BODY: Final = 32 * 1024 * 1024
 """Prometheus sends 64 alerts at once, a few KB each."""
@@ -30,7 +30,7 @@ MOST_ALERTS: Final = 20_000
 LARGEST_SET: Final = 64 * 1024
 """Bytes of one alert's labels, and of its annotations."""
 PATIENCE: Final = timedelta(seconds=30)
-_NOT_STORED: Final = "this is not stored yet, and is done when the database answers: /-/ready says why"
+_NOT_STORED: Final = "these alerts are not stored; post them again when the database answers: /-/ready says why"
 
 
 class _Alert(msgspec.Struct, frozen=True, gc=False, rename=POSTED_NAMES):
@@ -48,40 +48,37 @@ class Posts:
     def __init__(self, inside: Inside, access: Access) -> None:
         self._inside = inside
         self._access = access
-        self._numbers = itertools.count(1)
 
     async def put(self, request: Request) -> Response:
         await self._access.posting(request)
-        found = _parsed(await read_body(request, LARGEST_BODY))
+        inside = self._inside
+        found, core, now = _parsed(await read_body(request, LARGEST_BODY)), inside.core(), inside.clock.now()
         alerts, refused = [], []
         for number, one in enumerate(found):
             alert = _alert(number, one)
-            problem = _problem(alert)
-            self._count(alert, problem)
+            problem = _problem(alert) or refusal(core, inside.view, alert, now)
+            self._count(alert, problem, now)
             if problem:
                 refused.append(problem)
             else:
                 alerts.append(alert)
-        refused += await self._taken(tuple(alerts))
+        if alerts:
+            await self._stored(alerts)
         if refused:
             raise Said(400, "\n".join(dict.fromkeys(refused)))
         return v2shapes.empty()
 
-    async def _taken(self, alerts: tuple[PostedAlert, ...]) -> list[str]:
-        """What the core refused of them."""
-        if not alerts:
-            return []
-        asked = AlertsPosted(at=self._inside.clock.now(), request=f"post/{next(self._numbers)}", alerts=alerts)
-        answer = await self._inside.outcomes.ask(self._inside.intake, asked, PATIENCE)
-        if answer is None:
-            raise Said(503, _NOT_STORED)
-        refused = answer.text.split("\n") if answer.code != 200 else []
-        self._inside.posts.invalid += len(refused)
-        return refused
+    async def _stored(self, alerts: list[PostedAlert]) -> None:
+        try:
+            if await self._inside.inbox.put(alerts, PATIENCE):
+                return
+        except Fenced:
+            pass  # another replica leads by now: it takes them
+        raise Said(503, _NOT_STORED)
 
-    def _count(self, alert: PostedAlert, problem: str) -> None:
+    def _count(self, alert: PostedAlert, problem: str, now: datetime) -> None:
         stats = self._inside.posts
-        if alert.ends_at is not None and alert.ends_at <= self._inside.clock.now():
+        if alert.ends_at is not None and alert.ends_at <= now:
             stats.resolved += 1
         else:
             stats.firing += 1
@@ -112,7 +109,7 @@ def _alert(number: int, one: _Alert | None) -> PostedAlert:
         raise Refused(601, said, status=422)
     return PostedAlert(
         labels={_one(name): _one(value) for name, value in one.labels.items() if value},
-        annotations=one.annotations or {},
+        annotations={_one(name): _one(text) for name, text in (one.annotations or {}).items()},
         starts_at=_time(one.starts_at),
         ends_at=_time(one.ends_at),
         generator_url=one.generator_url or "",

@@ -6,12 +6,12 @@ Times have three digits of a second and are UTC, whatever zone the sender used. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from watcher.model.silence import Silence
 
@@ -74,6 +74,27 @@ class GettableSilence(msgspec.Struct, frozen=True, kw_only=True):
     matchers: tuple[Matcher, ...]
     startsAt: When
     untilResolved: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+CHUNK = 64 * 1024
+"""Bytes."""
+
+
+def many(found: AsyncIterator[msgspec.Struct]) -> Response:
+    """A list that is sent while it is made: ten thousand alerts at once would take twenty MiB, for a moment."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        chunk, before = bytearray(), b"["
+        async for record in found:
+            chunk += before
+            chunk += _encoder.encode(record)
+            before = b","
+            if len(chunk) > CHUNK:
+                yield bytes(chunk)
+                chunk.clear()
+        yield bytes(chunk) + (b"]\n" if before == b"," else b"[]\n")
+
+    return StreamingResponse(chunks(), headers=HEADERS, media_type="application/json")
 
 
 def body(found: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -24,6 +24,7 @@ from prometheus_client.core import Metric
 
 from watcher.api.access import Access
 from watcher.api.app import Readiness, make_app
+from watcher.api.inbox import Inbox
 from watcher.api.inside import Inside, PostStats
 from watcher.api.outcomes import Outcomes
 from watcher.app import access
@@ -95,6 +96,7 @@ class Service:
         self.clock = SteadyClock(outside.clock)
         self.queue = IntakeQueue()
         self.outcomes = Outcomes()
+        self.inbox = Inbox(outside.store, self.queue, self.clock)
         self.posts = PostStats()
         self.store_stats = StoreStats()
         self.reloads = ReloadStats()
@@ -160,6 +162,8 @@ class Service:
             self.writer.record = self.recording.write
         wanted, excluded = self._scopes(self.settings), self.settings.watch.exclude_namespaces
         await self.queue.put(Started(at=clock.now(), since=since, scopes=wanted, excluded=excluded))
+        if self._outside.working:
+            await self.inbox.resume()
 
     def _may_send(self) -> bool:
         """Who leads no more, or could not record it, begins no message: another one may send it too."""
@@ -202,6 +206,7 @@ class Service:
         """Whoever waits for another configuration, or for an answer, waits no longer."""
         self._over.set()
         self.outcomes.end()
+        self.inbox.end()
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -234,6 +239,7 @@ class Service:
         keep = self.settings.store.retention
         yield "retention", Retention(self._outside.store, self.clock, keep, self.store_stats).run()
         yield "pulse", self.pulse.run()
+        yield "inbox", self.inbox.run()
         if self.evidence is not None:
             yield "evidence", self.evidence.run()
         if self.heartbeat is not None:
@@ -264,6 +270,7 @@ class Service:
     def _hand_on(self, changes: Changes) -> None:
         self.dispatcher.committed(changes.outbox, changes.channels)
         self.outcomes.note(changes)
+        self.inbox.note(changes)
         for row in changes.finished:
             if row.state is MessageState.DEAD:
                 name = (row.receiver, row.integration)
@@ -344,6 +351,7 @@ class Service:
             clock=self.clock,
             view=self.writer.view,
             outcomes=self.outcomes,
+            inbox=self.inbox,
             receivers=lambda: self.writer.core.receivers,
             mistakes=lambda: self.writer.stats.mistakes,
             core=lambda: self.writer.core,
@@ -373,6 +381,7 @@ class Service:
         ready = not self.readiness().waiting
         if not self.leader.is_leader:
             return standby_metrics(Replica(ready=ready, reload=self.reloads, leader=self.leader))
+        self.posts.waiting = self.inbox.alerts
         parts = Parts(
             writer=self.writer,
             dispatcher=self.dispatcher,

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+import signal
+import sys
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
-from watcher.cli.options import DEFAULT_CONFIG, ConfigOption, finish
+from watcher.cli.options import DEFAULT_CONFIG, ConfigOption, ListenOption, finish
 from watcher.settings import environment
 from watcher.settings.live import LiveConfig
 from watcher.settings.load import load
+
+FASTEST = 1000.0
+"""A day in less than a minute and a half; beyond that no machine keeps up."""
 
 log = logging.getLogger("watcher.settings")
 
@@ -19,10 +25,12 @@ log = logging.getLogger("watcher.settings")
 def run(
     config: ConfigOption = None,
     data: Annotated[Path | None, typer.Option(help="Keep the database in this directory.")] = None,
-    listen: Annotated[str, typer.Option(help="HOST:PORT of the HTTP interface, instead of the configuration's.")] = "",
+    listen: ListenOption = "",
     no_watch: Annotated[bool, typer.Option("--no-watch", help="Serve without a cluster.")] = False,
 ) -> None:
     """Run the service until it is told to stop."""
+    # Imports take a second, and the first process of a container hears of no SIGTERM that it has no handler for.
+    signal.signal(signal.SIGTERM, _stopped)
     from watcher.app import RunOptions
     from watcher.app import run as serve
     from watcher.engine.logs import configure
@@ -38,6 +46,10 @@ def run(
     finish(lambda: serve(settings, options))
 
 
+def _stopped(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
+
+
 def record(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write; .gz is compressed.")],
     config: ConfigOption = None,
@@ -51,13 +63,21 @@ def record(
     finish(lambda: record_cluster(settings, output, environment.kubeconfig()))
 
 
+def _speed(speed: float) -> float:
+    if not 0 < speed <= FASTEST:
+        raise typer.BadParameter(f"must be above 0 and at most {FASTEST:g}: 1 is as fast as ours, 20 is usual")
+    return speed
+
+
 def demo(
     seconds: Annotated[float | None, typer.Option(help="End after this many seconds (also DEMO_SECONDS).")] = None,
     data: Annotated[
         Path | None, typer.Option(help="Keep the database here, to see that a restart sends nothing.")
     ] = None,
-    listen: Annotated[str, typer.Option(help="HOST:PORT of the HTTP interface.")] = "127.0.0.1:9093",
-    speed: Annotated[float, typer.Option(help="How much faster than ours the cluster's time runs.")] = 20.0,
+    listen: ListenOption = "127.0.0.1:9093",
+    speed: Annotated[
+        float, typer.Option(callback=_speed, help="How much faster than ours the cluster's time runs.")
+    ] = 20.0,
 ) -> None:
     """The whole service against an emulated cluster, on this machine."""
     from watcher.demo.command import DemoRun, run_demo

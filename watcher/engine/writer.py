@@ -17,11 +17,12 @@ import msgspec
 import tenacity
 
 from watcher.engine.clock import SteadyClock
+from watcher.engine.decided import lines_of
 from watcher.engine.queue import IntakeQueue
 from watcher.engine.stats import QUICK, Buckets, StoreStats
 from watcher.model.changes import Changes, View
 from watcher.model.hints import Mistake
-from watcher.model.observations import ClockJumped, ConfigLoaded, Input
+from watcher.model.observations import AlertsPosted, ClockJumped, ConfigLoaded, Input
 from watcher.pipeline import Core, TimerFailed, handle, next_wake
 from watcher.ports import Clock, Store, StoreError
 
@@ -119,6 +120,7 @@ class Writer:
         begun = self.clock.monotonic()
         changes = self._ask(stamped, now)
         self.stats.judging.add(self.clock.monotonic() - begun)
+        changes.accepted = tuple(one.number for one in stamped if isinstance(one, AlertsPosted) and one.number)
         self.withhold(changes)
         if changes.durable:
             await self._commit(changes, now)
@@ -241,15 +243,9 @@ class Writer:
         for decision in changes.decisions:
             key = (decision.verdict, decision.reason)
             self.stats.decisions[key] = self.stats.decisions.get(key, 0) + 1
-            log.info(
-                "decided",
-                extra={
-                    "event": f"decision.{decision.verdict}",
-                    "reason": decision.reason,
-                    "receiver": decision.receiver,
-                    "alert": decision.alert.id if decision.alert is not None else "",
-                },
-            )
+        if log.isEnabledFor(logging.INFO):
+            for fields in lines_of(changes.decisions, self.view):
+                log.info("decided", extra=fields)
 
 
 def _nothing(_: Changes) -> None: ...

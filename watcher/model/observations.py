@@ -182,10 +182,13 @@ class ResendAsked(Observed, frozen=True, kw_only=True, tag="resend"):
 
 
 class AlertsPosted(Observed, frozen=True, kw_only=True, tag="posted"):
-    """Alerts that others posted. `request`: who waits for the answer; empty: nobody."""
+    """Alerts that others posted."""
 
-    request: str = ""
     alerts: tuple[PostedAlert, ...]
+    accepted: datetime | None = None
+    """When an earlier process took them that could not judge them any more; None: they come just now."""
+    number: int = 0
+    """In the store, until they are judged; 0: they are not there."""
 
 
 class SilenceAsked(Observed, frozen=True, kw_only=True, tag="silence"):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, insort
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Set
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -36,6 +36,9 @@ class _Many(set[K]):
     """Keys that one value of an index leads to. A single one stands there by itself: a set of one takes 216 bytes."""
 
 
+_Found = dict[Hashable, K | _Many[K]]
+
+
 class Table(Generic[K, V]):
     """Rows by key, with indexes and, where rows are timers, their due times."""
 
@@ -47,18 +50,21 @@ class Table(Generic[K, V]):
         self.rows: dict[K, V] = {}
         self.indexes = dict(indexes or {})
         self.timer = timer
-        self._by: dict[str, dict[Hashable, K | _Many[K]]] = {name: {} for name in self.indexes}
+        self._by: dict[str, _Found[K]] = {name: {} for name in self.indexes}
+        self._kept = tuple((index, self._by[name]) for name, index in self.indexes.items())
         self.timers: list[Timer] = []
 
     def put(self, key: K, row: V) -> None:
         old = self.rows.get(key)
         self.rows[key] = row
-        for name, index in self.indexes.items():
+        for index, by in self._kept:
             before = index(old) if old is not None else None
             after = index(row)
             if before != after:
-                self._unindex(name, before, key)
-                self._index(name, after, key)
+                if before is not None:
+                    _unindex(by, before, key)
+                if after is not None:
+                    _index(by, after, key)
         if self.timer is not None:
             self._retime(key, old, row)
 
@@ -66,8 +72,9 @@ class Table(Generic[K, V]):
         old = self.rows.pop(key, None)
         if old is None:
             return
-        for name, index in self.indexes.items():
-            self._unindex(name, index(old), key)
+        for index, by in self._kept:
+            if (before := index(old)) is not None:
+                _unindex(by, before, key)
         if self.timer is not None:
             self._retime(key, old, None)
 
@@ -76,31 +83,6 @@ class Table(Generic[K, V]):
         if found is _NONE:
             return ()
         return found if type(found) is _Many else (found,)
-
-    def _index(self, name: str, index: Hashable | None, key: K) -> None:
-        by = self._by[name]
-        for value in _values(index):
-            found = by.get(value, _NONE)
-            if found is _NONE:
-                by[value] = key
-            elif type(found) is _Many:
-                found.add(key)
-            elif found != key:
-                by[value] = _Many((found, key))
-
-    def _unindex(self, name: str, index: Hashable | None, key: K) -> None:
-        by = self._by[name]
-        for value in _values(index):
-            found = by.get(value, _NONE)
-            if found is _NONE:
-                continue
-            if type(found) is not _Many:
-                if found == key:
-                    del by[value]
-                continue
-            found.discard(key)
-            if len(found) == 1:
-                by[value] = found.pop()
 
     def _retime(self, key: K, old: V | None, new: V | None) -> None:
         assert self.timer is not None
@@ -118,10 +100,29 @@ class Table(Generic[K, V]):
 _NONE: Any = object()
 
 
-def _values(index: Hashable | None) -> Iterable[Hashable]:
-    if index is None:
-        return ()
-    return index if isinstance(index, frozenset) else (index,)
+def _index(by: _Found[K], index: Hashable, key: K) -> None:
+    for value in index if isinstance(index, frozenset) else (index,):
+        found = by.get(value, _NONE)
+        if found is _NONE:
+            by[value] = key
+        elif type(found) is _Many:
+            found.add(key)
+        elif found != key:
+            by[value] = _Many((found, key))
+
+
+def _unindex(by: _Found[K], index: Hashable, key: K) -> None:
+    for value in index if isinstance(index, frozenset) else (index,):
+        found = by.get(value, _NONE)
+        if found is _NONE:
+            continue
+        if type(found) is not _Many:
+            if found == key:
+                del by[value]
+            continue
+        found.discard(key)
+        if len(found) == 1:
+            by[value] = found.pop()
 
 
 class Overlay(Generic[K, V]):
@@ -163,9 +164,14 @@ class Overlay(Generic[K, V]):
 
     def by(self, name: str, value: Hashable) -> list[V]:
         """Rows of one index value, sorted by key."""
-        if not self._base.keys_by(name, value) and not self._own.keys_by(name, value):
+        below, own = self._base.keys_by(name, value), self._own.keys_by(name, value)
+        if not (below or own):
             return []
-        rows = (self.get(key) for key in sorted(self.keys(name, value)))
+        keys = [key for key in below if key not in self.changed]
+        keys += own
+        if len(keys) > 1:
+            keys.sort()
+        rows = (self.get(key) for key in keys)
         return [row for row in rows if row is not None]
 
     def items(self) -> Iterator[tuple[K, V]]:

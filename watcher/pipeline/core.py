@@ -53,6 +53,8 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
     """Whether each message counts as delivered when it is decided: in a replay that holds no outcomes of its own."""
     by_signal: Mapping[type[Signal], tuple[CompiledRule, ...]] = {}
     by_rule: Mapping[str, CompiledRule] = {}
+    alertnames: frozenset[str] = frozenset()
+    """What the rules raise."""
     routes: Mapping[str, Route] = {}
 
     @classmethod
@@ -76,6 +78,7 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
             receivers={receiver.name: receiver for receiver in receivers},
             by_signal=by_signal,
             by_rule={rule.id: rule for rule in rules},
+            alertnames=frozenset(rule.alert for rule in rules),
             routes={node.id: node for node in route.walk()},
             **rest,  # type: ignore[arg-type]
         )

@@ -7,47 +7,58 @@ Source: alertmanager-facts, section 1 (types.Alert.Merge, api/v2 postAlertsHandl
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from watcher.alerts.lifecycle import AlertEvent
 from watcher.lib.fnv import fingerprint
 from watcher.lib.matchers import Matcher, MatcherOp
+from watcher.model.changes import View
 from watcher.model.identity import AlertKey, Workload
 from watcher.model.observations import AlertsPosted
 from watcher.model.posted import PostedAlert, Posting
 from watcher.model.signals import Posted
-from watcher.model.silence import Answer
 from watcher.model.state import Alert, AlertState, EndReason
 from watcher.pipeline.alerting import end_alert
-from watcher.pipeline.core import Step
+from watcher.pipeline.core import Core, Step
 from watcher.routing.inhibition import sides
 
 
-class Refused(Exception):
-    """Why an alert is not taken."""
+def refusal(core: Core, view: View, one: PostedAlert, at: datetime) -> str:
+    """Why an alert that is posted now cannot be taken; empty: it can."""
+    posting = _posting(core, one, at)
+    if posting.starts_at > posting.ends_at:
+        return "start time must be before end time"
+    labels = one.labels
+    if labels.get("alertname") not in core.alertnames:
+        return ""
+    same = view.alerts.keys_by("fingerprint", fingerprint(labels))
+    if all(view.alerts.rows[key].posted is not None for key in same):
+        return ""
+    shown = ", ".join(str(Matcher(name=name, op=MatcherOp.EQUAL, value=value)) for name, value in labels.items())
+    return f"Watcher raises {{{shown}}} itself: only detection ends what detection began"
 
 
 def posted(step: Step, one: AlertsPosted) -> None:
-    """Takes what can be taken; the answer says what could not, and why."""
-    refused: list[str] = []
+    """What cannot be taken was refused when it came; or Watcher has raised the very same since, which says as much."""
     for alert in one.alerts:
-        try:
-            _take(step, alert)
-        except Refused as error:
-            if str(error) not in refused:
-                refused.append(str(error))
-    step.draft.answers[one.request] = Answer(code=400 if refused else 200, text="\n".join(refused))
+        _take(step, alert, one.accepted or step.at)
 
 
-def _take(step: Step, one: PostedAlert) -> None:
+def _take(step: Step, one: PostedAlert, at: datetime) -> None:
+    """`at`: when it was accepted."""
     labels = {name: one.labels[name] for name in sorted(one.labels) if one.labels[name]}
     mark = fingerprint(labels)
-    if any(other.posted is None for other in step.draft.alerts.by("fingerprint", mark)):
-        shown = ", ".join(str(Matcher(name=name, op=MatcherOp.EQUAL, value=value)) for name, value in labels.items())
-        raise Refused(f"Watcher raises {{{shown}}} itself: only detection ends what detection began")
+    new = _posting(step.core, one, at)
+    ours = any(other.posted is None for other in step.draft.alerts.by("fingerprint", mark))
+    if ours or new.starts_at > new.ends_at:
+        return
+    if at < new.ends_at <= step.at:
+        new = _granted(step, new)
     key = AlertKey(alertname=labels.get("alertname", ""), posted=mark)
     old = step.draft.alerts.get(key)
-    posting = _merged(old.posted if old is not None else None, _posting(step, one), step)
+    posting = _merged(old.posted if old is not None else None, new, step)
     if posting.ends_at <= step.at:
         if old is not None:
             _over(step, msgspec.structs.replace(old, annotations=dict(one.annotations)), posting)
@@ -57,13 +68,11 @@ def _take(step: Step, one: PostedAlert) -> None:
         _go_on(step, old, one, posting)
 
 
-def _posting(step: Step, one: PostedAlert) -> Posting:
+def _posting(core: Core, one: PostedAlert, at: datetime) -> Posting:
     timeout = one.ends_at is None
-    ends = step.at + step.core.resolve_timeout if one.ends_at is None else one.ends_at
-    starts = one.starts_at or (min(step.at, ends) if timeout else min(ends, step.at))
-    if starts > ends:
-        raise Refused("start time must be before end time")
-    return Posting(starts_at=starts, ends_at=ends, updated_at=step.at, timeout=timeout, generator_url=one.generator_url)
+    ends = at + core.resolve_timeout if one.ends_at is None else one.ends_at
+    starts = one.starts_at or (min(at, ends) if timeout else min(ends, at))
+    return Posting(starts_at=starts, ends_at=ends, updated_at=at, timeout=timeout, generator_url=one.generator_url)
 
 
 def _merged(old: Posting | None, new: Posting, step: Step) -> Posting:
@@ -90,7 +99,7 @@ def _begin(step: Step, key: AlertKey, labels: dict[str, str], one: PostedAlert, 
         workload=Workload("", "Posted", key.posted),
         state=AlertState.FIRING,
         labels=labels,
-        annotations=dict(one.annotations),
+        annotations=one.annotations,
         fingerprint=key.posted,
         starts_at=posting.starts_at,
         since=posting.starts_at,
@@ -148,5 +157,8 @@ def grant(step: Step) -> None:
     late = [a for a in step.draft.alerts.by("firing", True) if a.posted is not None and a.posted.ends_at <= step.at]
     for alert in late:
         assert alert.posted is not None
-        longer = msgspec.structs.replace(alert.posted, ends_at=step.at + step.core.resolve_timeout, timeout=True)
-        step.draft.alerts.put(alert.key, msgspec.structs.replace(alert, posted=longer))
+        step.draft.alerts.put(alert.key, msgspec.structs.replace(alert, posted=_granted(step, alert.posted)))
+
+
+def _granted(step: Step, posting: Posting) -> Posting:
+    return msgspec.structs.replace(posting, ends_at=step.at + step.core.resolve_timeout, timeout=True)

@@ -169,8 +169,8 @@ def _asked_line(observation: Input) -> Written:
             return Written(at=at, kind="Silence", event="ASKED", object=wanted)
         case SilenceExpireAsked(request=request, id=id, by=by):
             return Written(at=at, kind="Silence", event="EXPIRE", object=SilenceBody(request=request, by=by, id=id))
-        case AlertsPosted(alerts=alerts):
-            return Written(at=at, kind="Alert", event="POSTED", object=alerts)
+        case AlertsPosted(alerts=alerts, accepted=accepted):
+            return Written(at=at, kind="Alert", event="POSTED", accepted=accepted, object=alerts)
     raise TypeError(f"there is no line for {type(observation).__name__}")
 
 
@@ -250,8 +250,8 @@ def _asked(line: MessageLine | SilenceLine | PostedLine) -> Input | None:
             return _sending(line)
         case SilenceLine():
             return _silence(line)
-        case PostedLine(at=at, event="POSTED", object=alerts):
-            return AlertsPosted(at=at, alerts=alerts)
+        case PostedLine(at=at, event="POSTED", accepted=accepted, object=alerts):
+            return AlertsPosted(at=at, accepted=accepted, alerts=alerts)
     return None
 
 

@@ -117,6 +117,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     scope: ScopeLine | Scope | None = None
     complete: bool = True
     node: str = ""
+    accepted: Time | None = None
     object: Object | None = None
 
 
@@ -210,6 +211,7 @@ class SilenceLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
 class PostedLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="Alert", gc=False):
     at: Time
     event: str
+    accepted: Time | None = None
     object: tuple[PostedAlert, ...]
 
 

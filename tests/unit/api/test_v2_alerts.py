@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from aiohttp import ClientSession
 
 from tests.acceptance.test_time import looping
@@ -14,6 +15,7 @@ from tests.support.asked import asked, inside
 from tests.support.clocks import StandingClock
 from tests.support.pods import backoff, dead, pod
 from tests.support.timeline import Timeline, core, time
+from watcher.api import v2shapes
 from watcher.app.metrics.alertmanager import state_metrics
 from watcher.lib.matchers import parse_matchers
 from watcher.model.changes import View
@@ -89,6 +91,15 @@ async def test_an_alert_has_alertmanagers_shape_to_the_byte() -> None:
         '"status":{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"},'
         f'"updatedAt":"2026-11-20T09:00:00.000Z","labels":{texts[1]}}}]\n'
     )
+
+
+@pytest.mark.parametrize("size", [0, 1, 400], ids=["all at once", "one by one", "by some"])
+async def test_a_long_list_comes_in_pieces_and_is_the_same(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = await got(story().player.view, "/alerts")
+    monkeypatch.setattr(v2shapes, "CHUNK", size or v2shapes.CHUNK)
+    assert len(whole) == 2
+    assert await got(story().player.view, "/alerts") == whole
+    assert await got(View(), "/alerts") == []
 
 
 async def test_alerts_are_found_by_filters_receiver_and_state_and_those_that_ended_are_not_shown() -> None:

@@ -14,8 +14,7 @@ from tests.support.clocks import BEGIN
 from watcher.app import RunOptions
 from watcher.app.process import Process, prepared
 from watcher.app.service import Service
-from watcher.model.observations import AlertsPosted
-from watcher.model.posted import PostedAlert
+from watcher.model.observations import SilenceExpireAsked
 from watcher.settings.load import load
 from watcher.settings.records import Settings
 
@@ -129,7 +128,7 @@ async def test_one_that_was_refused_while_standing_by_is_an_alert_of_who_leads_t
 
 async def test_who_waits_for_an_answer_of_one_that_leads_no_more_hears_so_at_once(world: World) -> None:
     process = world.process
-    asked = AlertsPosted(at=BEGIN, request="r", alerts=(PostedAlert(labels={"alertname": "A"}, annotations={}),))
+    asked = SilenceExpireAsked(at=BEGIN, request="r", id="x")
     async with process.working(process.outside) as service:
         waiting = asyncio.create_task(service.outcomes.ask(service.queue, asked, timedelta(minutes=5)))
         task = asyncio.create_task(service.run(asyncio.Event()))

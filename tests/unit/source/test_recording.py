@@ -225,6 +225,7 @@ ASKED: list[Input] = [
     SilenceExpireAsked(at=at(13), request="v2/2", id="d05e9b1e-46af-40d9-9bf7-cf7034b9f7bc", by="from 127.0.0.1"),
     AlertsPosted(
         at=at(14),
+        accepted=at(13.5),
         alerts=(
             PostedAlert(
                 labels={"alertname": "HighCPU"},
@@ -294,6 +295,7 @@ def test_what_people_asked_to_be_sent_comes_back_as_it_was(path: Path) -> None:
         "at": "2026-11-20T10:00:14.123456Z",
         "kind": "Alert",
         "event": "POSTED",
+        "accepted": "2026-11-20T10:00:13.623456Z",
         "object": [
             {
                 "labels": {"alertname": "HighCPU"},

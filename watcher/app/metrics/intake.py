@@ -137,6 +137,14 @@ REFUSED = Spec(
     do="In the first list of a large cluster: nothing. Later: as for WatcherQueueGrowing.",
 )
 
+POSTED = Spec(
+    name="watcher_posted_alerts_waiting",
+    unit="alerts",
+    help="Posted alerts that are stored, and not judged yet.",
+    more="They are judged within a second, unless thousands come at once; at 20,000 whoever posts has to wait.",
+    do="If it stays high: others post more than one core judges, or the database is slow.",
+)
+
 
 def intake_metrics(parts: Parts) -> Iterator[Metric]:
     yield from _streams(parts)
@@ -150,6 +158,7 @@ def intake_metrics(parts: Parts) -> Iterator[Metric]:
     yield CAPACITY.one(parts.queue.capacity)
     yield COALESCED.one(parts.queue.coalesced)
     yield REFUSED.one(parts.queue.refused)
+    yield POSTED.one(parts.posts.waiting)
 
 
 def _streams(parts: Parts) -> Iterator[Metric]:
