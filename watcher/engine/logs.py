@@ -12,9 +12,12 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from functools import lru_cache
 from math import isfinite
 from types import TracebackType
 from typing import Final
+
+import msgspec
 
 from watcher import __version__
 from watcher.lib.redact import REDACTED, redact
@@ -39,6 +42,8 @@ _OF_ECS: Final = {"reason": "event.reason", "error": "error.message"}
 """Our fields that ECS has a name for; the others are `watcher.…`."""
 _LINE_ENDS: Final = {ord(end): f"\\u{ord(end):04x}" for end in "\x7f\x85\u2028\u2029"}
 """What JSON leaves as it is, and some readers take for the end of a line."""
+_CONSTANT: Final = {"service.name": SERVICE, "service.version": __version__, "event.dataset": f"{SERVICE}.log"}
+_encoder: Final = msgspec.json.Encoder()
 
 
 class JsonFormatter(logging.Formatter):
@@ -50,9 +55,7 @@ class JsonFormatter(logging.Formatter):
             "message": _text(record.getMessage()),
             "ecs.version": ECS,
             "log.logger": record.name,
-            "service.name": SERVICE,
-            "service.version": __version__,
-            "event.dataset": f"{SERVICE}.log",
+            **_CONSTANT,
             "process.pid": record.process,
         }
         if event := getattr(record, "event", ""):
@@ -63,14 +66,30 @@ class JsonFormatter(logging.Formatter):
             entry["error.stack_trace"] = _text(self.formatException(record.exc_info))
         for name, value in record.__dict__.items():
             if name not in _STANDARD:
-                entry[_OF_ECS.get(name, f"watcher.{name}")] = _value(name, value)
-        return json.dumps(entry, ensure_ascii=False).translate(_LINE_ENDS)
+                ours, hidden = _field(name)
+                entry[ours] = _value(name, value, hidden)
+        return _line(entry)
 
 
-def _value(name: str, value: object) -> object:
-    if isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
+def _line(entry: dict[str, object]) -> str:
+    try:
+        line = str(_encoder.encode(entry), "utf-8")
+    except (UnicodeEncodeError, OverflowError, TypeError):
+        # Lone surrogates, numbers beyond 64 bits, kinds of numbers that are not Python's own.
+        line = json.dumps(entry, ensure_ascii=False)
+    return line if line.isascii() and "\x7f" not in line else line.translate(_LINE_ENDS)
+
+
+@lru_cache(maxsize=512)
+def _field(name: str) -> tuple[str, bool]:
+    """What a line calls it, and whether what it holds is a secret whatever it looks like."""
+    return _OF_ECS.get(name, f"watcher.{name}"), kind_of(name) is not None
+
+
+def _value(name: str, value: object, hidden: bool) -> object:
+    if isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
         return value if name not in _OF_ECS else str(value)
-    return REDACTED if kind_of(name) is not None else _text(str(value))
+    return REDACTED if hidden else _text(str(value))
 
 
 def _text(text: str) -> str:

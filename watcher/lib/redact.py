@@ -11,7 +11,7 @@ import base64
 import binascii
 import re
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from watcher.lib.regexes import compile_bytes
@@ -23,6 +23,9 @@ _MARK: Final = REDACTED.encode()
 _OPENERS: Final = {b")": b"(", b"]": b"[", b"}": b"{", b",": b"\n", b"\\": b"\n"}
 """What would have to stand in a value for its last character to be a part of it."""
 _Replace = Callable[[Any], bytes]
+
+_SHORT: Final = 500
+"""Characters up to which Python's own matcher is quicker than a call of RE2, which also lets go of the GIL."""
 
 _MAX_KEY_BLOCK: Final = 20_000
 """Bytes between BEGIN and END: a 16,384-bit RSA key takes 12,700 in PEM, and log prefixes come on top."""
@@ -42,6 +45,8 @@ _CUT_HEAD: Final = compile_bytes(
     r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 )
 
+_WORDS: Final = ("pass", "pwd", "secret", "token", "credential", "key")
+"""Every name of a secret holds one of them."""
 _NAME: Final = (
     r"[A-Za-z0-9_.\-]*(?:passw(?:or)?d|passphrase|pwd|pass|secret|token|credential|"
     r"(?:api|access|private|secret|signing|encryption|master|account|shared|auth|storage|license|service)[_.\-]?key)"
@@ -62,16 +67,28 @@ _IN_ESCAPED: Final = compile_bytes(r"[^\"'\\\r\n]*(?:\\+[^\"'\\\r\n][^\"'\\\r\n]
 
 def redact(text: str) -> str:
     """`text` with every secret that is recognised replaced by `[redacted]`; never raises, any length."""
+    lowered = text.lower()
+    if not _has_sign(lowered):
+        return text
     data = text.encode("utf-8", "surrogatepass")
-    if b"PRIVATE KEY" in data:
+    if "PRIVATE KEY" in text:
         data = _without_key_blocks(data)
-    lowered = data.lower()
-    if _NEEDLES.search(lowered) is not None:
-        for needles, pattern, replace in _RULES:
-            if any(needle in lowered for needle in needles):
-                data = pattern.sub(replace, data)
-    data = _without_named(data)
+    for signs, needs, pattern, replace in _RULES:
+        if any(map(lowered.__contains__, signs)) and all(map(lowered.__contains__, needs)):
+            data = pattern.sub(replace, data)
+    if any(map(lowered.__contains__, _WORDS)):
+        if "--" in lowered:
+            data = _without_named(_FLAG, data)
+        if ":" in lowered or "=" in lowered:
+            data = _without_named(_NAMED, data)
     return data.decode("utf-8", "surrogatepass")
+
+
+def _has_sign(lowered: str) -> bool:
+    """Whether it holds one of the words without which no pattern here matches; few texts do."""
+    if len(lowered) <= _SHORT:
+        return _SIGNS.search(lowered) is not None
+    return _SIGNS_OF_LONG.search(lowered.encode("utf-8", "surrogatepass")) is not None
 
 
 def _without_key_blocks(data: bytes) -> bytes:
@@ -92,22 +109,32 @@ def _without_key_blocks(data: bytes) -> bytes:
         at = stop
     pieces.append(data[at:])
     data = b"".join(pieces)
-    return bytes(_CUT_HEAD.sub(lambda _: _MARK, data)) if ends else data
+    return _without_tails(data) if ends else data
 
 
-def _without_named(data: bytes) -> bytes:
-    for pattern in (_FLAG, _NAMED):
-        pieces: list[bytes] = []
-        done = at = 0
-        while (match := pattern.search(data, at)) is not None:
-            start, stop = _span_of_value(data, match)
-            at = max(stop, match.end())
-            if _hides(data, match, start, stop):
-                pieces += (data[done:start], _MARK)
-                done = stop
-        if pieces:
-            data = b"".join([*pieces, data[done:]])
-    return data
+def _without_tails(data: bytes) -> bytes:
+    """Where the head of a block was cut off."""
+    pieces: list[bytes] = []
+    done = 0
+    for match in _CUT_HEAD.finditer(data):
+        start = match.start()
+        while start > done and 0x80 <= data[start] < 0xC0:  # within a character of several bytes
+            start -= 1
+        pieces += (data[done:start], _MARK)
+        done = match.end()
+    return b"".join([*pieces, data[done:]])
+
+
+def _without_named(pattern: Any, data: bytes) -> bytes:
+    pieces: list[bytes] = []
+    done = at = 0
+    while (match := pattern.search(data, at)) is not None:
+        start, stop = _span_of_value(data, match)
+        at = max(stop, match.end())
+        if _hides(data, match, start, stop):
+            pieces += (data[done:start], _MARK)
+            done = stop
+    return b"".join([*pieces, data[done:]]) if pieces else data
 
 
 def _span_of_value(data: bytes, match: Any) -> tuple[int, int]:
@@ -226,28 +253,44 @@ _TOKENS: Final = (
     r"\bbot[0-9]{6,}:[A-Za-z0-9_\-]{30,}",
 )
 
-_RULES: Final[tuple[tuple[tuple[bytes, ...], Any, _Replace], ...]] = (
-    ((b"://",), compile_bytes(r"(?i)([a-z][a-z0-9+.\-]*://[^\s/:@\"'<>\[\]]*:)[^\s/\"'<>]+@"), _credentials),
+_SPACED: Final = tuple(f"{word}{space}" for word in ("token", "secret", "password", "passwd", "key") for space in " \t")
+_OF_TOKENS: Final = (
+    *("akia", "asia", "aroa", "aida", "abia", "acca", "eyj", "xox", "xapp-"),
+    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-"),
+    *("k_live_", "k_test_", "sk-proj-", "sk-ant-", "sk-svcacct-", "aiza", "bot"),
+)
+_Words = tuple[str, ...]
+_RULES: Final[tuple[tuple[_Words, _Words, Any, _Replace], ...]] = (
     (
-        (b"://",),
+        ("@",),
+        ("://",),
+        compile_bytes(r"(?i)([a-z][a-z0-9+.\-]*://[^\s/:@\"'<>\[\]]*:)[^\s/\"'<>]+@"),
+        _credentials,
+    ),
+    (
+        ("@",),
+        ("://",),
         compile_bytes(
             r"(?i)([a-z][a-z0-9+.\-]*://[^\s/:@\"'<>\[\]]*:)[^\s\"'<>@/]*[^\s\"'<>@/0-9\[\]][^\s\"'<>@]*/[^\s\"'<>@]*@"
         ),
         _credentials,
     ),
-    ((b"://",), compile_bytes(r"(?i)([a-z][a-z0-9+.\-]*://)[A-Za-z0-9_\-]{20,}@"), _credentials),
+    (("@",), ("://",), compile_bytes(r"(?i)([a-z][a-z0-9+.\-]*://)[A-Za-z0-9_\-]{20,}@"), _credentials),
     (
-        (b"slack",),
+        ("hooks.slack",),
+        (),
         compile_bytes(r"(?i)(hooks\.slack(?:-gov)?\.com\\?/(?:services|workflows|triggers)\\?/)[^\s\"'<>\[\]]+"),
         _keep_first,
     ),
     (
-        (b"discord",),
+        ("discord",),
+        ("webhooks",),
         compile_bytes(r"(?i)(discord(?:app)?\.com\\?/api\\?/(?:v[0-9]+\\?/)?webhooks\\?/)[^\s\"'<>\[\]]+"),
         _keep_first,
     ),
     (
-        (b"authorization",),
+        ("authorization",),
+        (),
         compile_bytes(
             r"(?i)((?:proxy-)?authorization\\*[\"']?[ \t]*[:=][ \t]*\[?\\*[\"']?)"
             r"((?:digest|aws4-hmac-sha256|hawk)[ \t]+)([^\r\n]+)"
@@ -255,7 +298,8 @@ _RULES: Final[tuple[tuple[tuple[bytes, ...], Any, _Replace], ...]] = (
         _header,
     ),
     (
-        (b"authorization",),
+        ("authorization",),
+        (),
         compile_bytes(
             r"(?i)((?:proxy-)?authorization\\*[\"']?[ \t]*[:=][ \t]*\[?\\*[\"']?)"
             r"((?:bearer|basic|token|negotiate|ntlm|apikey|key)[ \t]+)?([^\s\"'\\\],]+)"
@@ -263,44 +307,53 @@ _RULES: Final[tuple[tuple[tuple[bytes, ...], Any, _Replace], ...]] = (
         _header,
     ),
     (
-        (b"cookie",),
+        ("cookie",),
+        (":", "="),
         compile_bytes(r"(?i)(\bcookie\\*[\"']?:[ \t]*\[?\\*[\"']?)[^\r\n\"'\]\[]+=[^\r\n\"'\]\[]+"),
         _keep_first,
     ),
-    ((b"bearer",), compile_bytes(r"(?i)(\bbearer[ \t]+)([A-Za-z0-9._~+/\-]{8,}=*)"), _bearer),
-    ((b"basic",), compile_bytes(r"(?i)(\bbasic[ \t]+)([A-Za-z0-9+/]{8,}={0,2})"), _basic),
-    ((b"auth",), compile_bytes(r"(\"auth\\*\"[ \t]*:[ \t]*\\*\")([A-Za-z0-9+/]{8,}={0,2})"), _basic),
-    ((b" -u", b"--user"), compile_bytes(r"(\s(?:-u|--user)[ \t=]+[\"']?[^\s:\"']+:)([^\s\"']+)"), _user_flag),
-    ((b"sig",), compile_bytes(r"(?i)([?&](?:sig|signature|x-amz-signature)=)[^\s&\"'<>\[]+"), _keep_first),
+    (("bearer ", "bearer\t"), (), compile_bytes(r"(?i)(\bbearer[ \t]+)([A-Za-z0-9._~+/\-]{8,}=*)"), _bearer),
+    (("basic ", "basic\t"), (), compile_bytes(r"(?i)(\bbasic[ \t]+)([A-Za-z0-9+/]{8,}={0,2})"), _basic),
     (
-        (b"token", b"secret", b"passw", b"key"),
+        ('"auth',),
+        (":",),
+        compile_bytes(r"(\"auth\\*\"[ \t]*:[ \t]*\\*\")([A-Za-z0-9+/]{8,}={0,2})"),
+        _basic,
+    ),
+    (
+        ("-u ", "-u\t", "-u=", "-user ", "-user\t", "-user="),
+        (":",),
+        compile_bytes(r"(\s(?:-u|--user)[ \t=]+[\"']?[^\s:\"']+:)([^\s\"']+)"),
+        _user_flag,
+    ),
+    (
+        ("sig=", "signature="),
+        (),
+        compile_bytes(r"(?i)([?&](?:sig|signature|x-amz-signature)=)[^\s&\"'<>\[]+"),
+        _keep_first,
+    ),
+    (
+        _SPACED,
+        (),
         compile_bytes(
             r"(?i)(\b(?:token|secret|password|passwd|(?:api|access)[ _\-]?key)[ \t]+(?:(?:is|was)[ \t]+)?[\"'`]?)"
             r"([A-Fa-f0-9]{32,}|[A-Za-z0-9+/_\-]{32,}={0,2})"
         ),
         _in_prose,
     ),
-    (
-        (
-            *(
-                b"akia",
-                b"asia",
-                b"aroa",
-                b"aida",
-                b"abia",
-                b"acca",
-                b"eyj",
-                b"xox",
-                b"xapp-",
-                b"gh",
-                b"github_pat_",
-                b"glpat-",
-            ),
-            *(b"k_live_", b"k_test_", b"sk-", b"aiza", b"bot"),
-        ),
-        compile_bytes("|".join(_TOKENS)),
-        lambda _: _MARK,
-    ),
+    (_OF_TOKENS, (), compile_bytes("|".join(_TOKENS)), lambda _: _MARK),
 )
-_NEEDLES: Final = compile_bytes("|".join(sorted({re.escape(n.decode()) for needles, _, _ in _RULES for n in needles})))
-"""Most texts hold none of them."""
+"""In lower case: the words of which every match holds one, and others that it holds too. Then the pattern."""
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """A pattern that divides by the first letter: Python's matcher would try word after word at every place."""
+    by_first: dict[str, list[str]] = {}
+    for word in sorted({*words}):
+        by_first.setdefault(word[0], []).append(re.escape(word[1:]))
+    return "|".join(f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in by_first.items())
+
+
+_SIGNS_PATTERN: Final = _any_of((*_WORDS, *(sign for signs, *_ in _RULES for sign in signs)))
+_SIGNS: Final = re.compile(_SIGNS_PATTERN)
+_SIGNS_OF_LONG: Final = compile_bytes(_SIGNS_PATTERN)

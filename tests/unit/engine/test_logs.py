@@ -6,6 +6,7 @@ import json
 import logging
 import subprocess
 import sys
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -14,6 +15,12 @@ from hypothesis import strategies as st
 
 from watcher import __version__
 from watcher.engine.logs import LONGEST, JsonFormatter
+from watcher.lib.redact import REDACTED
+
+
+class Count(int):
+    """A number with a class of its own."""
+
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\n" + "\n".join(["MIIEpAIBAAKCAQEA" * 4] * 3)
 """Cut off, as a log tail may be."""
@@ -63,6 +70,36 @@ def test_a_line_is_one_line_of_json_whatever_is_in_it(message: str, logger: str,
     assert len(text.splitlines()) == 1
     found = json.loads(text, parse_constant=pytest.fail)
     assert found["log.level"] == "warning"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        pytest.param(2**80, 2**80, id="beyond 64 bits"),
+        pytest.param(-(2**80), -(2**80), id="below"),
+        pytest.param(Count(7), 7, id="a kind of number of one's own"),
+        pytest.param(HTTPStatus.NOT_FOUND, 404, id="an enum of numbers"),
+        pytest.param(True, True, id="a truth"),
+        pytest.param(1e300, 1e300, id="a fraction"),
+        pytest.param(float("nan"), "nan", id="no number"),
+        pytest.param(float("-inf"), "-inf", id="endless"),
+        pytest.param(None, "None", id="nothing"),
+        pytest.param("a\ud800b", "a\ud800b", id="half a character"),
+        pytest.param('\x00\x1b"\\\x7f\x85\u2028\u2029é😀', '\x00\x1b"\\\x7f\x85\u2028\u2029é😀', id="ends of lines"),
+    ],
+)
+def test_a_value_is_what_it_was_and_on_one_line(value: object, shown: object) -> None:
+    text = line("m", value=value)
+    assert json.loads(text)["watcher.value"] == shown
+    assert len(text.splitlines()) == 1
+    assert not {*"\x00\x1b\x7f\x85\u2028\u2029"} & {*text}
+
+
+def test_names_that_were_judged_before_are_judged_alike() -> None:
+    for _ in range(2):
+        found = entry("m", db_password="hunter2secret", password_file="/run/x", reason=1)
+        assert found["watcher.db_password"] == REDACTED
+        assert (found["watcher.password_file"], found["event.reason"]) == ("/run/x", "1")
 
 
 @pytest.mark.parametrize(

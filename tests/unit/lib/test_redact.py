@@ -1,9 +1,12 @@
 """The secrets here are made up, or the well-known examples of their makers' documentation."""
 
+from collections.abc import Callable
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from watcher.lib import redact as redaction
 from watcher.lib.redact import redact
 from watcher.lib.secretnames import Kind, kind_of, looks_secret
 
@@ -41,6 +44,7 @@ HIDDEN = {
     "flag": ("exec: app --password hunter2 --verbose", f"exec: app --password {R} --verbose"),
     "flag with equals": ("app --api-key=abc -v", f"app --api-key={R} -v"),
     "flag in quotes": ("app --db-password 'a b' -v", f"app --db-password '{R}' -v"),
+    "curl over lines": ("curl\n-u bob:hunter2\nhttp://x", f"curl\n-u bob:{R}\nhttp://x"),
     "curl": ("curl -u bob:hunter2 http://x", f"curl -u bob:{R} http://x"),
     "json": ('{"user":"bob","password":"a \\"b\\" c","n":1}', f'{{"user":"bob","password":"{R}","n":1}}'),
     "json with spaces": ('{ "apiKey" : "abc", "n": 1 }', f'{{ "apiKey" : "{R}", "n": 1 }}'),
@@ -225,10 +229,99 @@ PIECES += [
 ]
 
 
+SIGNS = sorted({word for signs, needs, *_ in redaction._RULES for word in (*signs, *needs, *redaction._WORDS)})
+MADE_OF = [*SIGNS, *PIECES, "://u:p@h ", "sk-ant-" + "a1" * 12, "bot123456:" + "A" * 30, "ghp_" + "a1" * 9, "?", "=x&"]
+MADE_OF += [
+    "webhooks/1/x",
+    ".com/api/",
+    "-user",
+    "a1B2c3d4e5f6a7b8c9d0a1B2c3d4e5f6",
+    "Digest ",
+    "\u212a",
+    "\u0130",
+    "\u017f",
+]
+CHANGED: list[Callable[[str], str]] = [str, str.upper, str.lower, str.title, str.swapcase]
+
+
+@st.composite
+def hostile(draw: st.DrawFn) -> str:
+    pieces = draw(st.lists(st.one_of(st.sampled_from(MADE_OF), st.text(max_size=3)), max_size=14))
+    return draw(st.sampled_from(CHANGED))("".join(pieces)) + draw(st.sampled_from(["", "x" * redaction._SHORT]))
+
+
+def thorough(text: str) -> str:
+    """Every pattern over every text."""
+    data = redaction._without_key_blocks(text.encode("utf-8", "surrogatepass"))
+    for _, _, pattern, replace in redaction._RULES:
+        data = pattern.sub(replace, data)
+    for pattern in (redaction._FLAG, redaction._NAMED):
+        data = redaction._without_named(pattern, data)
+    return data.decode("utf-8", "surrogatepass")
+
+
+@given(hostile())
+@settings(max_examples=400)
+def test_no_secret_is_missed_for_the_sake_of_speed(text: str) -> None:
+    assert redact(text) == thorough(text)
+
+
+FORMS = [(signs, needs, pattern.pattern) for signs, needs, pattern, _ in redaction._RULES[:-1]]
+FORMS += [(redaction._OF_TOKENS, (), pattern.encode()) for pattern in redaction._TOKENS]
+FORMS += [(redaction._WORDS, ("--",), redaction._FLAG.pattern), (redaction._WORDS, (), redaction._NAMED.pattern)]
+FORMS += [(redaction._WORDS, (), pattern.pattern) for pattern in (redaction._BEGIN, redaction._END)]
+
+
+@pytest.mark.parametrize(("signs", "needs", "pattern"), FORMS, ids=[str(number) for number in range(len(FORMS))])
+@given(data=st.data())
+@settings(max_examples=50)
+def test_whatever_a_pattern_matches_holds_its_signs(
+    signs: tuple[str, ...], needs: tuple[str, ...], pattern: bytes, data: st.DataObject
+) -> None:
+    lowered = data.draw(st.from_regex(pattern)).lower().decode("latin-1")
+    assert any(sign in lowered for sign in signs)
+    assert all(need in lowered for need in needs)
+    assert redaction._SIGNS.search(lowered)
+    assert redaction._SIGNS_OF_LONG.search(lowered.encode())
+
+
+@pytest.mark.parametrize("space", [" ", "\t"], ids=["space", "tab"])
+@pytest.mark.parametrize("word", ["token", "Secret", "PASSWORD", "passwd", "api key", "accesskey"])
+def test_what_follows_a_word_in_a_sentence_is_hidden(word: str, space: str) -> None:
+    assert redact(f"the {word}{space}{'0123456789abcdef' * 2} is bad") == f"the {word}{space}{R} is bad"
+
+
+KNOWN = [text for text, _ in HIDDEN.values()] + ORDINARY
+
+
+@given(st.sampled_from(KNOWN), st.sampled_from(CHANGED), st.data())
+@settings(max_examples=400)
+def test_no_known_form_is_missed_wherever_it_is_cut(
+    text: str, changed: Callable[[str], str], data: st.DataObject
+) -> None:
+    begin = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(begin, len(text)))
+    for part in (text, text[begin:end], changed(text), changed(text)[begin:end]):
+        assert redact(part) == thorough(part)
+
+
+@pytest.mark.parametrize("text", [text for text, _ in HIDDEN.values()], ids=HIDDEN.keys())
+def test_a_long_text_is_treated_as_a_short_one(text: str) -> None:
+    filled = "x\n" * redaction._SHORT
+    assert redact(filled + text) == thorough(filled + text)
+    assert R in redact(filled + text)
+
+
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
 def test_redaction_is_idempotent(text: str) -> None:
     once = redact(text)
     assert redact(once) == once
+
+
+@pytest.mark.parametrize("length", range(60, 70))
+def test_a_character_of_several_bytes_is_not_cut_apart(length: int) -> None:
+    for rune in "é€😀":
+        assert redact(f"a{rune}{'b' * length}{END}") in (f"a{rune}{'b' * (length - 64)}{R}", f"a{R}", R)
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=[])))
