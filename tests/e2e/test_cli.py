@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 CONFIG = """\
 clutser: prod
@@ -114,6 +117,52 @@ def test_no_cluster_is_one_sentence_that_says_what_to_do(tmp_path: Path) -> None
 def test_wrong_use_is_exit_code_2() -> None:
     assert watcher("replay").returncode == 2
     assert watcher("nonsense").returncode == 2
+
+
+def words(text: str) -> str:
+    """Of an error in a frame."""
+    return " ".join(text.replace("│", "").split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["run", "--listen", "9093"], "'--listen': must be HOST:PORT", id="a port alone"),
+        pytest.param(["run", "--listen", "9093"], "did you mean :9093?", id="a port alone, and what is right"),
+        pytest.param(["demo", "--listen", "localhost"], "'--listen': must be HOST:PORT", id="a host alone"),
+        pytest.param(["demo", "--speed", "0"], "'--speed': must be above 0", id="a demo that stands still"),
+        pytest.param(["demo", "--speed", "nan"], "'--speed': must be above 0", id="a demo of no speed"),
+    ],
+)
+def test_a_wrong_option_is_named_with_what_is_right(arguments: list[str], said: str) -> None:
+    result = watcher(*arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert said in words(result.stderr)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["import", "kwatch"], ["import", "alertmanager"], ["test"], ["replay"]],
+    ids=["kwatch", "alertmanager", "test", "replay"],
+)
+def test_a_file_that_is_not_there_is_said_in_a_sentence(tmp_path: Path, arguments: list[str]) -> None:
+    result = watcher(*arguments, "gone.yaml", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert "gone.yaml" in line
+    assert "Errno" not in line
+
+
+def test_a_second_demo_leaves_the_files_of_the_first_alone(tmp_path: Path) -> None:
+    (tmp_path / "kubeconfig").write_text("of the first")
+    with (tmp_path / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = watcher("demo", "--data", str(tmp_path), "--listen", "127.0.0.1:0", "--seconds", "1")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert (
+        result.stderr == f"watcher: another demo uses {tmp_path}: end it first, or name another directory with --data\n"
+    )
+    assert (tmp_path / "kubeconfig").read_text() == "of the first"
 
 
 def test_the_shipped_rules_pass_their_tests() -> None:

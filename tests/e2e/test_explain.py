@@ -59,6 +59,12 @@ async def test_it_tells_who_was_told_of_a_pod_and_by_which_message(tmp_path: Pat
         mark = alert["alert"]["fingerprint"]
         assert [each["id"] for each in body["deliveries"]] == [alert["told"][0]["message"]]
         assert (await watcher("explain", mark, **service)).out.splitlines()[0] == mark
+        by_name = await watcher("explain", "HighCPU", "pod=~web-.*", **service)
+        assert by_name.out.splitlines()[0] == '{alertname="HighCPU",pod=~"web-.*"}'
+        assert by_name.out.splitlines()[1:3] == [lines[1], ""]
+        two = await watcher("explain", "shop/web-1", "shop/web-2", **service)
+        assert two.code == 2
+        assert "matchers of its labels" in " ".join(two.err.replace("│", "").split())
         before = await watcher("explain", "shop/web-1", "--at", "2h", **service)
         assert before.code == 1
         assert "nothing is known of a pod, workload or claim web-1 in the namespace shop until 20" in before.err

@@ -61,6 +61,28 @@ def test_sequences_without_trouble_are_silent(name: str) -> None:
     assert replay(FIXTURES / name, "--until", "1h") == []
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param(
+            "seq_pod_create_success.json",
+            "0 notifications; seen: 1 pod; from 2019-06-25 04:55:12Z to 2019-06-25 04:55:15Z; 0 alerts open at the end",
+            id="all is well",
+        ),
+        pytest.param(
+            "seq_pod_unscheduled.json",
+            "0 notifications; seen: 1 pod; 2019-06-25 20:35:02Z; 0 alerts open at the end, "
+            "1 condition not yet true for as long as the rule wants",
+            id="what has not lasted long enough",
+        ),
+    ],
+)
+def test_that_nothing_is_told_is_said_with_what_was_seen(name: str, said: str) -> None:
+    command = [sys.executable, "-m", "watcher", "replay", str(FIXTURES / name)]
+    (line,) = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert line == said
+
+
 def test_a_pod_that_no_node_has_room_for_is_told_after_five_minutes() -> None:
     found = replay(FIXTURES / "seq_pod_unscheduled.json", "--until", "1h")
     assert heard(found) == [("FIRST", "🟠 foo is not scheduled: no node has room for it — default", ["PodPending"])]

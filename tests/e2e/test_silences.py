@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.test_deliveries import watcher
 from tests.support.serving import free_port, served
+from watcher.engine.clock import FastClock
 
 CONFIG = "volumes: {source: none}\n"
 WHO = ("--comment", "the disks are being changed", "--author", "ann")
@@ -59,6 +60,17 @@ async def test_matchers_and_a_duration_make_a_silence(tmp_path: Path) -> None:
     lasts = datetime.fromisoformat(one["endsAt"]) - datetime.fromisoformat(one["startsAt"])
     assert timedelta(hours=2, minutes=-2) < lasts <= timedelta(hours=2)
     assert "untilResolved" not in one
+
+
+async def test_a_silence_begins_and_ends_by_the_clock_of_the_service(tmp_path: Path) -> None:
+    ahead = datetime.now(UTC) + timedelta(days=2)
+    async with served(tmp_path, CONFIG, FastClock(ahead, 20.0)) as url:
+        made = await watcher("silence", "add", "Down", "--duration", "2h", *WHO, "--url", url)
+        assert (made.code, made.err) == (0, "")
+        (one,) = json.loads((await watcher("silence", "list", "--format", "json", "--url", url)).out)
+    begins, ends = (datetime.fromisoformat(one[name]) for name in ("startsAt", "endsAt"))
+    assert begins > ahead
+    assert timedelta(hours=1) < ends - begins <= timedelta(hours=2)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from pathlib import Path
 from aiohttp import ClientSession
 
 from watcher.app import RunOptions, run
+from watcher.engine.clock import SystemClock
+from watcher.ports import Clock
 from watcher.settings.load import load
 
 
@@ -21,13 +23,13 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def served(folder: Path, config: str) -> AsyncIterator[str]:
+async def served(folder: Path, config: str, clock: Clock = SystemClock()) -> AsyncIterator[str]:  # noqa: B008
     """Runs until the end of the block; gives the URL. What it stored in `folder` stays for the next one."""
     (folder / "config.yaml").write_text(config, encoding="utf-8")
     url = f"http://127.0.0.1:{free_port()}"
     settings = load(folder / "config.yaml").with_overrides(data=folder, listen=url.removeprefix("http://"))
     stop = asyncio.Event()
-    service = asyncio.create_task(run(settings, RunOptions(watch=False, stop=stop)))
+    service = asyncio.create_task(run(settings, RunOptions(watch=False, stop=stop, clock=clock)))
     try:
         await _ready(url, service)
         yield url

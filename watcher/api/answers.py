@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -14,6 +14,10 @@ from starlette.exceptions import HTTPException
 from watcher.lib.redact import redact
 from watcher.lib.text import clean
 from watcher.ports import StoreError
+
+OWN: Final = "/api/watcher/v1"
+"""Where our own endpoints are."""
+_WHERE: Final = f"Watcher's own API is below {OWN} (all of it: {OWN}/openapi.json), Alertmanager's below /api/v2"
 
 _encoder = msgspec.json.Encoder()
 
@@ -49,7 +53,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     sentence = error.detail
     if error.status_code == 404 and sentence == "Not Found":
-        sentence = f"there is no {request.url.path[:200]} here; docs/api.md has a list of what there is"
+        sentence = f"there is no {clean(request.url.path[:200])} here: {_WHERE}"
     if error.status_code == 405:
         sentence = f"{request.method} is not possible here"
     return as_json({"error": sentence}, error.status_code, dict(error.headers or {}))

@@ -51,11 +51,15 @@ class _Answer(dict[str, Any]):
 
 def answered(kind: Any, *errors: int, status: int = 200, words: str = "OK") -> Responses:
     """For a route's `responses`: what it answers (a type that msgspec can encode) and which errors."""
-    return {status: _Answer(kind, words), **{code: _Answer(Problem, _WORDS[code]) for code in errors}}
+    return {status: _Answer(kind, words)} | refused(*errors)
 
 
-def text(media_type: str) -> Responses:
-    return {200: {"description": "OK", "content": {media_type: {"schema": {"type": "string"}}}}}
+def refused(*codes: int) -> Responses:
+    return {code: _Answer(Problem, _WORDS[code]) for code in codes}
+
+
+def text(media_type: str, status: int = 200, words: str = "OK") -> Responses:
+    return {status: {"description": words, "content": {media_type: {"schema": {"type": "string"}}}}}
 
 
 def install(app: FastAPI, path: str, routers: Iterable[APIRouter]) -> None:
@@ -76,6 +80,8 @@ def document(app: FastAPI, routes: Iterable[BaseRoute]) -> dict[str, Any]:
     for verbs in found["paths"].values():
         for operation in verbs.values():
             operation["responses"].pop("422", None)
+            # FastAPI takes the function's name for it.
+            operation["summary"] = operation["description"].partition(".")[0].partition("\n")[0]
             for parameter in operation.get("parameters", ()):
                 parameter["schema"] = _given(parameter["schema"], parameter["required"])
     responses = (each for route in routes if isinstance(route, APIRoute) for each in route.responses.values())

@@ -7,7 +7,6 @@ then: of what was true then only the history tells, so signals, groups and what 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Final
@@ -24,8 +23,9 @@ from watcher.api.described import SECURITY, answered
 from watcher.api.history import Decided, Moved, decided, moved
 from watcher.api.holding import Hold, holds
 from watcher.api.inside import Inside
-from watcher.api.names import FINGERPRINT, AlertName, about, keys_of, name_of
+from watcher.api.names import AlertName, name_of
 from watcher.api.signals import Signal, looked, shown_signal
+from watcher.api.wanted import Wanted, scope, wanted
 from watcher.model.history import Asked
 from watcher.model.identity import AlertKey
 from watcher.model.state import Alert, Group, Member
@@ -109,25 +109,6 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: tuple[Message, ...]
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody asks about."""
-
-    words: str
-    fingerprint: str = ""
-    namespace: str = ""
-    name: str = ""
-    node: str = ""
-
-    @property
-    def sought(self) -> str:
-        """What was looked for, in words."""
-        if self.fingerprint:
-            return f"an alert with the fingerprint {self.fingerprint}"
-        if self.node:
-            return f"a node {plain(self.node)} (name a pod, a workload or a claim as NAMESPACE/NAME)"
-        return f"a pod, workload or claim {plain(self.name)} in the namespace {plain(self.namespace)}"
-
-
 def routes(inside: Inside, access: Access) -> APIRouter:
     router = APIRouter()
 
@@ -139,45 +120,34 @@ def routes(inside: Inside, access: Access) -> APIRouter:
     )
     async def explain(query: Annotated[queries.Explained, Query()]) -> Response:
         """Why a notification was, or was not, sent."""
-        wanted = _wanted(query.of)
-        found = await _explained(inside, wanted, query.at)
+        asked = wanted(query.of)
+        found = await _explained(inside, asked, query.at)
         if not (found.known or found.alerts or found.history or found.decisions):
             when = "" if query.at is None else f" until {query.at:%Y-%m-%d %H:%M:%S}Z"
-            sentence = f"nothing is known of {wanted.sought}{when}; history is kept for store.retention"
+            sentence = f"nothing is known of {asked.sought}{when}; history is kept for store.retention"
             raise HTTPException(404, sentence)
         return as_json(found)
 
     return router
 
 
-def _wanted(of: str) -> Wanted:
-    if re.fullmatch(FINGERPRINT, of):
-        return Wanted(words=of, fingerprint=of)
-    namespace, slash, name = of.partition("/")
-    if not slash:
-        return Wanted(words=of, node=of)
-    if not namespace or not name or "/" in name:
-        raise HTTPException(400, "of: write NAMESPACE/NAME, a fingerprint of 16 hex digits, or the name of a node")
-    return Wanted(words=of, namespace=namespace, name=name)
-
-
-async def _explained(inside: Inside, wanted: Wanted, at: datetime | None) -> Explanation:
-    keys, asked = await _scope(inside, wanted)
+async def _explained(inside: Inside, of: Wanted, at: datetime | None) -> Explanation:
+    keys, asked = await scope(inside, of)
     asked = msgspec.structs.replace(asked, end=at)
     lines = await inside.store.transitions_of(asked, MOST_LINES)
     keys |= {line.transition.alert for line in lines}
     of_alerts = Asked(alerts=frozenset(keys), end=at)
-    if wanted.name:
+    if of.name:
         whole = [one for one in await inside.store.transitions_of(of_alerts, MOST_LINES) if not one.transition.subject]
         lines = sorted({line.number: line for line in (*lines, *whole)}.values(), key=lambda line: -line.number)
     decisions = await inside.store.decisions_of(of_alerts, MOST_LINES)
     told = [row.message for row in _told(inside, keys)] if at is None else []
     messages = dict.fromkeys((*(line.decision.message for line in decisions), *told))
     return Explanation(
-        of=wanted.words,
+        of=of.words,
         at=at,
-        known=tuple(_known(inside, wanted)) if at is None else (),
-        signals=await _signals(inside, wanted, keys) if at is None else (),
+        known=tuple(_known(inside, of)) if at is None else (),
+        signals=await _signals(inside, of, keys) if at is None else (),
         alerts=tuple(_alert(inside, alert) for alert in _open(inside, keys)) if at is None else (),
         history=tuple(moved(inside, line) for line in lines[:MOST_LINES]),
         decisions=tuple(decided(inside, line) for line in decisions),
@@ -185,58 +155,40 @@ async def _explained(inside: Inside, wanted: Wanted, at: datetime | None) -> Exp
     )
 
 
-async def _scope(inside: Inside, wanted: Wanted) -> tuple[set[AlertKey], Asked]:
-    """The alerts that are meant, and how to find others in the history."""
-    if wanted.fingerprint:
-        keys = await keys_of(inside, wanted.fingerprint)
-        return set(keys), Asked(alerts=keys)
-    alerts = list(inside.view.alerts.rows.values())
-    if wanted.node:
-        keys = about(alerts, {"node": wanted.node})
-        return {key for key in inside.view.alerts.rows if key.node == wanted.node} | keys, Asked(node=wanted.node)
-    asked = Asked(namespace=wanted.namespace, name=wanted.name)
-    found = {key for key in inside.view.alerts.rows if asked.fits(key)}
-    members = inside.view.members.rows.values()
-    found |= {
-        member.alert for member in members if Place(namespace=wanted.namespace, name=wanted.name).holds(member.signal)
-    }
-    return found | about(alerts, {"namespace": wanted.namespace}, (wanted.name,)), asked
-
-
 def _open(inside: Inside, keys: Iterable[AlertKey]) -> list[Alert]:
     rows = inside.view.alerts.rows
     return [rows[key] for key in sorted(keys) if key in rows]
 
 
-async def _signals(inside: Inside, wanted: Wanted, keys: Iterable[AlertKey]) -> tuple[Signal, ...]:
+async def _signals(inside: Inside, of: Wanted, keys: Iterable[AlertKey]) -> tuple[Signal, ...]:
     rules = inside.core().rules
-    if not wanted.fingerprint:
-        place = Place(namespace=wanted.namespace, name=wanted.name, node=wanted.node)
+    if not of.is_alerts:
+        place = Place(namespace=of.namespace, name=of.name, node=of.node)
         return tuple(shown_signal(inside, one, rules) for one in (await looked(inside, place))[:MOST_SIGNALS])
     members = [member for key in sorted(keys) for member in members_of(inside.view, key)]
     signals = {(type(m.signal).__name__, m.key.subject): m.signal for m in members if not m.absent}
     return tuple(shown_signal(inside, one, rules) for one in [*signals.values()][:MOST_SIGNALS])
 
 
-def _known(inside: Inside, wanted: Wanted) -> Iterable[str]:
+def _known(inside: Inside, of: Wanted) -> Iterable[str]:
     """What is seen of it now, in words."""
-    view, place = inside.view, (wanted.namespace, wanted.name)
-    if wanted.node:
-        state = view.nodes.rows.get(wanted.node)
+    view, place = inside.view, (of.namespace, of.name)
+    if of.node:
+        state = view.nodes.rows.get(of.node)
         if state is not None and not state.gone:
-            yield f"node {plain(wanted.node)}"
+            yield f"node {plain(of.node)}"
         return
     for uid in view.pods.keys_by("name", place):
         pod = view.pods.rows[uid]
         ready = "ready" if pod.ready else "not ready"
         yield plain(f"pod {pod.name} of {pod.workload.kind} {pod.workload.name}, {pod.phase}, {ready}, node {pod.node}")
     if place in view.claims.rows:
-        yield plain(f"claim {wanted.name}, {view.claims.rows[place].claim.status.phase}")
+        yield plain(f"claim {of.name}, {view.claims.rows[place].claim.status.phase}")
     pods = [pod for pod in view.pods.rows.values() if (pod.workload.namespace, pod.workload.name) == place]
     for kind in sorted({pod.workload.kind for pod in pods} - {"Pod"}):
         own = [pod for pod in pods if pod.workload.kind == kind]
         ready_pods = sum(1 for pod in own if pod.ready)
-        yield plain(f"{kind} {wanted.name}, {ready_pods} of {sum(1 for pod in own if pod.counts)} pods ready")
+        yield plain(f"{kind} {of.name}, {ready_pods} of {sum(1 for pod in own if pod.counts)} pods ready")
 
 
 def _alert(inside: Inside, alert: Alert) -> AlertState:
@@ -260,7 +212,8 @@ def _alert(inside: Inside, alert: Alert) -> AlertState:
 
 def _member(inside: Inside, member: Member) -> MemberState:
     subject, cause = member.key.subject, member.explained_by
-    names = (subject.namespace, subject.pod, subject.container, subject.claim, subject.node)
+    own = (subject.pod, subject.container, subject.claim, subject.node)
+    names = (subject.namespace, *(own if any(own) else (member.signal.workload,)))
     return MemberState(
         subject="/".join(name for name in names if name) or subject.uid,
         rule=member.key.rule,

@@ -19,6 +19,7 @@ from watcher.api.described import answered
 from watcher.api.inside import Inside
 from watcher.api.names import AlertName, keys_of, name_of
 from watcher.model.history import Asked, DecisionLine, TransitionLine
+from watcher.model.state import Transition
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +28,8 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     at: Time
     alert: AlertName
     subject: str
-    """The member as namespace/pod/container; empty where the alert itself changed."""
+    """The member as namespace/pod/container, namespace/claim or namespace/workload; empty where the alert itself
+    changed."""
     before: str
     after: str
     why: str
@@ -106,11 +108,18 @@ def moved(inside: Inside, line: TransitionLine) -> Moved:
     return Moved(
         at=one.at,
         alert=name_of(inside, one.alert),
-        subject=one.subject,
+        subject=_subject(one),
         before=one.before,
         after=one.after,
         why=plain(one.why),
     )
+
+
+def _subject(one: Transition) -> str:
+    """What is no pod is in the history by its namespace alone; the alert's key says what it is."""
+    key = one.alert
+    is_namespace = bool(key.namespace) and one.subject == key.namespace
+    return "/".join(name for name in (one.subject, key.claim or key.workload) if name) if is_namespace else one.subject
 
 
 def decided(inside: Inside, line: DecisionLine) -> Decided:

@@ -40,7 +40,8 @@ def holds(inside: Inside, alert: Alert) -> tuple[Hold, ...]:
     held = hold_reason(Step(inside.core(), Draft(inside.view), now), alert)
     if held is not None and held.value not in {each.reason for each in found}:
         found.append(Hold(reason=held.value, what=""))
-    if alert.unseen_since is not None:
+    told = inside.view.told.keys_by("alert", alert.key)
+    if alert.unseen_since is not None and held is None and told:
         found.append(Hold(reason=HoldReason.UNSEEN.value, what=f"not seen since {_time(alert.unseen_since)}"))
     return (*found, *_routes(inside, alert, now))
 
@@ -59,7 +60,7 @@ def _others(inside: Inside, alert: Alert, now: datetime) -> Iterator[Hold]:
     for reason, key in above:
         other = inside.view.alerts.rows.get(key) if key is not None else None
         if key is not None:
-            name = key.alertname if other is None else f"{key.alertname} ({other.fingerprint})"
+            name = key.alertname if other is None else f"{key.alertname} {other.fingerprint}"
             yield Hold(reason=reason.value, what=plain(name))
     if alert.muted_until is not None and alert.muted_until > now:
         what = next((plain(hint) for hint in alert.hints if "mute-until" in hint), "")

@@ -109,6 +109,6 @@ class Decisions(History):
 
 
 class Explained(Query):
-    of: Annotated[str, Field(min_length=1, max_length=507, pattern=r"^[^\x00]+$")]
-    """NAMESPACE/NAME, a fingerprint, or the name of a node."""
+    of: Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]+$")]
+    """NAMESPACE/NAME, an alert by its fingerprint, its name or matchers of its labels, or the name of a node."""
     at: Instant | None = None

@@ -63,6 +63,19 @@ def main() -> None:
     except Fenced as error:
         print(f"watcher: {error} Let one Watcher alone use a store, or set leader_election in all.", file=sys.stderr)
         sys.exit(1)
-    except (StoreError, SourceError, RecordingError, client.ClientError, OSError, ValueError) as error:
+    except OSError as error:
+        print(f"watcher: {_sentence(error)}", file=sys.stderr)
+        sys.exit(1)
+    except (StoreError, SourceError, RecordingError, client.ClientError, ValueError) as error:
         print(f"watcher: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _sentence(error: OSError) -> str:
+    """Without the number, which tells people nothing."""
+    match error:
+        case FileNotFoundError(filename=str(name)):
+            return f"there is no file or directory {name}"
+        case OSError(filename=str(name), strerror=str(why)):
+            return f"{name}: {why[:1].lower()}{why[1:]}"
+    return str(error)

@@ -14,6 +14,7 @@ import typer
 from watcher import client
 from watcher.lib.durations import DurationError, parse_duration
 from watcher.settings import environment
+from watcher.settings.addresses import parse_listen
 
 DEFAULT_CONFIG = Path("/etc/watcher/config.yaml")
 
@@ -32,6 +33,27 @@ UrlOption = Annotated[
     str, typer.Option("--url", help=f"The running service; also WATCHER_URL. By default {client.DEFAULT_URL}.")
 ]
 TokenOption = Annotated[str, typer.Option("--token-file", help="The file with its token; also WATCHER_TOKEN_FILE.")]
+
+
+def _listen(text: str) -> str:
+    if text:
+        try:
+            parse_listen(text)
+        except ValueError as error:
+            advice = f"; did you mean :{text}? That is every address" if text.isdigit() else ""
+            raise typer.BadParameter(f"{error}{advice}") from error
+    return text
+
+
+ListenOption = Annotated[
+    str,
+    typer.Option(
+        "--listen",
+        metavar="HOST:PORT",
+        callback=_listen,
+        help="Of the HTTP interface, instead of the configuration's; :PORT is every address.",
+    ),
+]
 
 
 def finish(program: Callable[[], Coroutine[Any, Any, int]]) -> None:

@@ -9,7 +9,6 @@ import typer
 
 from watcher import client
 from watcher.cli.options import Format, FormatOption, TokenOption, UrlOption, parsed_duration, service
-from watcher.engine.clock import SystemClock
 from watcher.lib.matchers import Matcher, MatcherError, MatcherOp
 from watcher.lib.regexes import RegexError
 
@@ -42,7 +41,7 @@ def silence_add(
         comment=comment,
         author=author,
     )
-    print(client.add_silence(service(url, token_file), wanted, SystemClock().now()))
+    print(client.add_silence(service(url, token_file), wanted))
 
 
 def _silence_matchers(texts: list[str], workload: str, namespace: str) -> tuple[Matcher, ...]:

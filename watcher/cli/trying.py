@@ -78,7 +78,8 @@ def replay(
     format: FormatOption = Format.text,
 ) -> None:
     """Dry run: what would have been sent, when, to whom and why. Nothing is sent."""
-    from watcher.replay import as_json, as_text, play
+    from watcher.cli.replaying import Looked
+    from watcher.replay import Player, as_json, as_text
     from watcher.settings.core import core_of
     from watcher.source.reading import head, read
     from watcher.source.readstate import ReadReport
@@ -90,8 +91,10 @@ def replay(
     core = msgspec.structs.replace(core, cluster=cluster, evidence=own, delivered_at_once=not own)
     show = as_json if format is Format.json else as_text
     count = 0
+    player, looked = Player(core), Looked()
     report = ReadReport()
-    for notification in play(core, read(files, complete=complete, report=report), parsed_duration(until)):
+    inputs = looked.through(read(files, complete=complete, report=report))
+    for notification in player.play(inputs, parsed_duration(until)):
         print(show(notification))
         count += 1
     for warning in report.warnings:
@@ -99,4 +102,4 @@ def replay(
     for what, times in sorted(report.skipped.items()):
         print(f"watcher: left out {times} × {what}", file=sys.stderr)
     if format is Format.text:
-        print(f"{count} notification{'' if count == 1 else 's'}")
+        print(f"{count} notification{'' if count == 1 else 's'}; {looked.sentence(player.view)}")

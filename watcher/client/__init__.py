@@ -5,7 +5,7 @@ It must not print, decide, or know how a command is spelt: that is `cli`. Errors
 
 from watcher.client.deliveries import all_delivered, deliveries, deliveries_text, resend, send_test, test_text
 from watcher.client.explaining import explain, explanation_text
-from watcher.client.http import API, DEFAULT_URL, V2, Client, ClientError, NotFoundError, as_json
+from watcher.client.http import API, DEFAULT_URL, V2, Client, ClientError, NotFoundError, as_json, now
 from watcher.client.silences import (
     Wanted,
     add_silence,
@@ -33,6 +33,7 @@ __all__ = [
     "explain",
     "explanation_text",
     "matchers_of",
+    "now",
     "resend",
     "send_test",
     "silences",

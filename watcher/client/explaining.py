@@ -75,7 +75,7 @@ def _whether_told(alert: Record) -> str:
     reasons = [_hold(each) for each in alert["holds"]]
     parts = [f"told {'; '.join(told)}"] if told else ["nobody was told"]
     if reasons:
-        parts.append(f"held back: {'; '.join(reasons)}")
+        parts.append(f"{'now ' if told else ''}held back: {'; '.join(reasons)}")
     elif waiting and not told:
         parts.append(f"to be told {'; '.join(waiting)}")
     return ", ".join(line(part) for part in parts)
@@ -112,20 +112,22 @@ def _alert(alert: Record) -> Iterator[str]:
     end = f", ended {_time(alert['ends_at'])}: {alert['end_reason']}" if alert["ends_at"] else ""
     yield line(f"{_name(alert['alert'])} {alert['state']} since {_time(alert['starts_at'])}{end}")
     for hold in alert["holds"]:
-        yield line(f"  held back: {_hold(hold)}")
+        yield f"  held back: {line(_hold(hold))}"
     for group in alert["groups"]:
         sent = "; ".join(f"{name} {_time(at)}" for name, at in group["last_sent"].items()) or "nothing"
         due = f", looks again at {_time(group['due'])}" if group["due"] else ""
-        yield f"  route {line(group['route'])} to {line(group['receiver'])}: sent {line(sent)}{due}"
+        to = f"route {line(group['route'])} to {line(group['receiver'])}"
+        yield f"  {to}: its group was sent {line(sent)}{due}"
     for told in alert["told"]:
         arrived = "" if told["delivered"] else ", not delivered yet"
         yield f"  told {line(_to(told))} at {_time(told['at'])} by {told['message']}{arrived}"
     for member in alert["members"]:
         due = f" until {_time(member['due'])}" if member["due"] else ""
         cause = f", the effect of {_name(member['explained_by'])}" if member["explained_by"] else ""
-        yield line(f"- {member['subject']} {member['state']}{due}, since {_time(member['since'])}{cause}")
+        text = line(f"{member['subject']} {member['state']}{due}, since {_time(member['since'])}{cause}")
+        yield f"  - {text}"
     if alert["member_count"] > len(alert["members"]):
-        yield f"- and {alert['member_count'] - len(alert['members'])} more"
+        yield f"  - and {alert['member_count'] - len(alert['members'])} more"
 
 
 def _hold(hold: Record) -> str:
@@ -148,7 +150,7 @@ def _message(one: Record) -> Iterator[str]:
     yield line(f"{one['id']} {_time(one['created_at'])} {one['state']} to {_to(one)}: {one['title']}{error}")
     for attempt in one["history"]:
         reason = f": {attempt['reason']}" if attempt["reason"] else ""
-        yield line(f"  tried {_time(attempt['at'])}: {attempt['outcome'].replace('_', ' ')}{reason}")
+        yield f"  tried {_time(attempt['at'])}: {line(attempt['outcome'].replace('_', ' ') + reason)}"
 
 
 def _moved(one: Record) -> str:

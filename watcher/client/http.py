@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -98,6 +99,11 @@ class Client:
             wrong = "the token is not the one of that Watcher" if self._token else "a token is needed"
             raise ClientError(f"{self.url}: {wrong}; give the file that holds it with --token-file")
         raise ClientError(f"{self.url}: {said or f'the answer was {status}'}")
+
+
+def now(client: Client) -> datetime:
+    """What time it is by the service's clock: ours may be another, that of a demo surely is."""
+    return datetime.fromisoformat(client.get("/time")["now"])
 
 
 def _token(file: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from watcher.client.http import V2, Client, ClientError, NotFoundError
+from watcher.client.http import V2, Client, ClientError, NotFoundError, now
 from watcher.client.tables import table
 from watcher.lib.matchers import Matcher, MatcherOp, parse_matchers
 from watcher.lib.text import clean
@@ -53,8 +53,8 @@ def workload_matchers(workload: str, namespace: str) -> tuple[Matcher, ...]:
     return tuple(Matcher(name=label, op=MatcherOp.EQUAL, value=value) for label, value in labels.items())
 
 
-def add_silence(client: Client, wanted: Wanted, now: datetime) -> str:
-    """Its id. The start is the service's own time, as clocks differ."""
+def add_silence(client: Client, wanted: Wanted) -> str:
+    """Its id. It begins and ends by the service's own clock."""
     lasts = _LONGEST if wanted.until_resolved else wanted.lasts
     body: dict[str, Any] = {
         "matchers": [
@@ -62,7 +62,7 @@ def add_silence(client: Client, wanted: Wanted, now: datetime) -> str:
             for one in wanted.matchers
         ],
         "startsAt": "",
-        "endsAt": (now + lasts).isoformat(),
+        "endsAt": (now(client) + lasts).isoformat(),
         "createdBy": wanted.author,
         "comment": wanted.comment,
     }

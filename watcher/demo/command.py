@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -46,9 +47,10 @@ class DemoRun(msgspec.Struct, frozen=True, kw_only=True):
 
 async def run_demo(options: DemoRun) -> int:
     configure("WARNING")
-    with tempfile.TemporaryDirectory(prefix="watcher-demo-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="watcher-demo-") as scratch, contextlib.ExitStack() as alone:
         folder = options.data or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
+        alone.enter_context(_locked(folder))
         config = folder / "config.yaml"
         config.write_text(CONFIG, encoding="utf-8")
         settings = load(config).with_overrides(data=folder, listen=options.listen)
@@ -60,6 +62,19 @@ async def run_demo(options: DemoRun) -> int:
             if options.seconds is not None:
                 asyncio.get_running_loop().call_later(options.seconds, stop.set)
             return await run(settings, RunOptions(kubeconfig=str(kubeconfig), clock=clock, stop=stop))
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Before anything is written there: what a demo that runs there has written is its own."""
+    with (folder / "demo.lock").open("a", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"another demo uses {folder}: end it first, or name another directory with --data"
+            ) from None
+        yield
 
 
 def _greet(options: DemoRun, settings: Settings, kubeconfig: Path) -> None:

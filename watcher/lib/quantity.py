@@ -45,8 +45,8 @@ def parse_bytes(text: str) -> int:
     return int(parse_quantity(text).to_integral_value(rounding=ROUND_CEILING))
 
 
-def format_bytes(count: float) -> str:
-    """Bytes with a binary unit, short: `512 Mi`, `1.5 Gi`, `200 Gi`, `0 B`; below 10 with one decimal.
+def format_bytes(count: float, tenths_below: int = 10) -> str:
+    """Bytes with a binary unit, short: `512 Mi`, `1.5 Gi`, `200 Gi`, `0 B`; below 10 (or as said) with one decimal.
 
     Raises QuantityError for what is no finite number.
     """
@@ -55,12 +55,12 @@ def format_bytes(count: float) -> str:
         raise QuantityError(f"{count} is not a number of bytes")
     sign, value = ("-", -value) if value < 0 else ("", value)
     unit = 0
-    while unit < len(_UNITS) - 1 and _rounded(value, unit) >= 1024:
+    while unit < len(_UNITS) - 1 and _rounded(value, unit, tenths_below) >= 1024:
         value /= 1024
         unit += 1
-    text = f"{_rounded(value, unit):f}"
+    text = f"{_rounded(value, unit, tenths_below):f}"
     return f"{sign}{text.removesuffix('.0')} {_UNITS[unit]}"
 
 
-def _rounded(value: Decimal, unit: int) -> Decimal:
-    return round(value, 1) if unit and value < Decimal("9.95") else round(value, 0)
+def _rounded(value: Decimal, unit: int, tenths_below: int) -> Decimal:
+    return round(value, 1) if unit and value < tenths_below - Decimal("0.05") else round(value, 0)

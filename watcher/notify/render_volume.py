@@ -24,6 +24,7 @@ _STALE: Final = 600.0
 _TELLING: Final = 80.0
 """Percent of inodes from which they are worth a word beside the bytes."""
 _RESERVED: Final = 0.01
+_NEARLY: Final = 0.9
 _GI: Final = 1024**3
 _MI: Final = 1024**2
 
@@ -109,10 +110,17 @@ def _bytes(signal: VolumeUsage) -> str:
     kept = written - used
     reserved = f", {format_bytes(kept)} reserved" if kept > _RESERVED * signal.capacity_bytes else ""
     used = used if reserved else written
-    return (
-        f"{format_bytes(used)} of {format_bytes(signal.capacity_bytes)} used{reserved}, "
-        f"{format_bytes(signal.available_bytes)} left"
-    )
+    return f"{_part(used, signal.capacity_bytes)} used{reserved}, {format_bytes(signal.available_bytes)} left"
+
+
+def _part(used: int, size: int) -> str:
+    """`19.6 Gi of 20 Gi`: of what is nearly full a whole number would hide how little is left."""
+    steps = (10,) if used < _NEARLY * size else (100, 1000)
+    for tenths_below in steps:
+        texts = (format_bytes(used, tenths_below), format_bytes(size, tenths_below))
+        if texts[0] != texts[1]:
+            break
+    return " of ".join(texts)
 
 
 def _inodes(signal: VolumeUsage) -> str:

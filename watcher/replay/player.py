@@ -27,6 +27,17 @@ class Player:
         self.last: datetime | None = None
         self.ended = False
 
+    def play(self, inputs: Iterable[Input], until: timedelta = timedelta()) -> Iterator[Notification]:
+        """All notifications that would have been decided, in order of time."""
+        batch: list[Input] = []
+        for one in inputs:
+            batch.append(one)
+            if len(batch) == BATCH:
+                yield from self.feed(batch)
+                batch = []
+        yield from self.feed(batch)
+        yield from self.finish(until)
+
     def feed(self, inputs: list[Input]) -> Iterator[Notification]:
         """What is decided to send because of `inputs` and of the timers due before the last of them."""
         if not inputs:
@@ -66,12 +77,4 @@ class Player:
 
 def play(core: Core, inputs: Iterable[Input], until: timedelta = timedelta()) -> Iterator[Notification]:
     """All notifications that would have been decided, in order of time."""
-    player = Player(core)
-    batch: list[Input] = []
-    for one in inputs:
-        batch.append(one)
-        if len(batch) == BATCH:
-            yield from player.feed(batch)
-            batch = []
-    yield from player.feed(batch)
-    yield from player.finish(until)
+    yield from Player(core).play(inputs, until)

@@ -29,7 +29,7 @@ from watcher.settings.load import read
 from watcher.settings.namedtemplates import inlined
 from watcher.settings.overrides import Overrides
 from watcher.settings.own import OwnShape
-from watcher.settings.templatefiles import KEY, definitions
+from watcher.settings.templatefiles import ADVICE, KEY, definitions
 from watcher.settings.texts import is_default
 
 _PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+)*")
@@ -79,7 +79,8 @@ def import_alertmanager(text: str | bytes, name: str, directory: FilePath, resul
         document = _commented(document, (KEY,))
     file = _read(load_yaml(document.text, result), directory)
     left = _left(file)
-    problems = sort_problems((*left, *file.problems))
+    problems = [_without_advice(problem) for problem in sort_problems((*left, *file.problems))]
+    left = [_without_advice(problem) for problem in left]
     return Imported(
         text=document.text,
         left=tuple(problem for problem in problems if problem.is_error or problem in left),
@@ -92,6 +93,11 @@ def _read(document: Document, directory: FilePath) -> ConfigFile:
     file = _Elsewhere(document, directory, {}, [])
     read(file, Overrides(OwnShape, {}), ())
     return file
+
+
+def _without_advice(problem: Problem) -> Problem:
+    """Not to be told to run what has just been run."""
+    return msgspec.structs.replace(problem, message=problem.message.removesuffix(ADVICE))
 
 
 def _left(file: ConfigFile) -> list[Problem]:

@@ -1,15 +1,17 @@
 """WATCHER_… variables: our own keys from the environment, `__` between levels (`WATCHER_HTTP__LISTEN`).
 
 pydantic-settings reads them; what it found is laid over the file's data, so that both are checked as one. A list is
-JSON, or words with commas. Kubernetes itself sets WATCHER_SERVICE_HOST, WATCHER_PORT_9093_TCP and the like in every
-pod of a namespace with a Service called watcher: a variable that is near none of our keys is not ours.
+JSON, or words with commas. A variable that is near one of our keys is misspelt; any other is not ours, nor are those
+that Kubernetes sets in every pod of a namespace with a Service called watcher or watcher-…
 """
 
 from __future__ import annotations
 
+import difflib
 import json
+import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, create_model
@@ -21,6 +23,13 @@ from watcher.lib.yamlpos import Path
 
 PREFIX: Final = "WATCHER_"
 _LEVEL: Final = "__"
+_COMMANDS: Final = frozenset(("WATCHER_LOG_LEVEL", "WATCHER_URL", "WATCHER_TOKEN_FILE"))
+"""Those that `environment` reads."""
+_SERVICE: Final = re.compile(r".*_SERVICE_(?:HOST|PORT(?:_.*)?)|.*_PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_[A-Z]+)?")
+"""Kubernetes' variables for Services (kubernetes/pkg/kubelet/envvars); what just ends in _PORT may be meant for us."""
+_SERVICE_URL: Final = re.compile(r"(?:tcp|udp|sctp)://")
+_NEAR: Final = 0.75
+"""Of names without their prefix: `HTTP_LISTN` is 0.95 near to `HTTP_LISTEN`, `HTTPS_PROXY` 0.57 to `HTTP_TOKEN`."""
 
 
 class _Base(BaseSettings):
@@ -70,12 +79,24 @@ class Overrides:
         return json.dumps([word.strip() for word in value.split(",") if word.strip()])
 
     def _misspelt(self) -> Iterator[Problem]:
-        known = {*self._known, *self._sections}
+        known = {*self._known, *self._sections, *_COMMANDS}
         for name in sorted(self._given.keys() - known):
-            advice = nearest(name, known) if _LEVEL in name else ""
-            if advice:
+            if not _is_of_kubernetes(name, self._given[name]) and (advice := _near(name, known)):
                 message = f"{name} is no setting of Watcher's; did you mean {advice}?"
                 yield Problem(position=_place(name), message=message, severity=Severity.WARNING)
+
+
+def _is_of_kubernetes(name: str, value: str) -> bool:
+    return bool(_SERVICE.fullmatch(name) or (name.endswith("_PORT") and _SERVICE_URL.match(value)))
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """The variable that was meant, if only the underscores are wrong, or a few letters; else the empty text."""
+    if _LEVEL in name:
+        return nearest(name, known)
+    words = {each.removeprefix(PREFIX).replace(_LEVEL, "_"): each for each in known}
+    close = difflib.get_close_matches(name.removeprefix(PREFIX), words, n=1, cutoff=_NEAR)
+    return words[close[0]] if close else ""
 
 
 def _place(name: str) -> Position:

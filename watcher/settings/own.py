@@ -210,12 +210,13 @@ class _Reader:
 
     def election(self, shape: LeaderElectionShape, store: StoreConfig) -> LeaderElectionConfig:
         where = "leader_election"
-        if shape.enabled and store.url.value.startswith("sqlite"):
+        store_is_known = not (self.is_wrong(("store", "url")) or self.is_wrong(("store", "url_file")))
+        if shape.enabled and store_is_known and store.url.value.startswith("sqlite"):
             said = "several replicas need a store that they share: give store.url: postgresql://…"
             self.wrong((where, "enabled"), said)
         if not shape.lease_duration > shape.renew_deadline > shape.retry_period > timedelta():
             self.wrong((where,), "lease_duration must be longer than renew_deadline, and that longer than retry_period")
-        if shape.enabled and not is_http_url(shape.address):
+        if shape.enabled and not is_http_url(shape.address) and not self.is_wrong((where, "address")):
             said = "give address, where the other replicas reach this one, as in http://${POD_IP}:9093"
             self.wrong((where, "address") if shape.address else (where,), said)
         return LeaderElectionConfig(**shape.model_dump())
@@ -259,6 +260,13 @@ class _Reader:
         if path == ("heartbeat", "url") and value and not is_http_url(value):
             self.wrong(path if not file else twin, "url must be an http or https URL")
         return Secret(value) if value else None
+
+    def is_wrong(self, path: Path) -> bool:
+        """Whether this value has an error already: what follows from it need not be said too."""
+        place = self.overrides.position(path)
+        if place is None and self.file.at(path) is not None:
+            place = self.file.document.position(path)
+        return any(problem.is_error and problem.position == place for problem in self.file.problems)
 
     def wrong(self, path: Path, message: str) -> None:
         position = self.overrides.position(path) or self.file.document.position(path)

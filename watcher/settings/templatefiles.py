@@ -14,6 +14,8 @@ from watcher.settings.files import FileProblem, matching, read_bytes
 from watcher.settings.namedtemplates import defined
 
 KEY: Final = "templates"
+ADVICE: Final = ", or have `watcher import alertmanager` translate the file"
+"""Of what is said of the key; the command itself leaves it out."""
 _LARGEST: Final = 1_000_000
 
 
@@ -29,7 +31,7 @@ def read_templates(file: ConfigFile) -> None:
         file.warn(
             (KEY,),
             f"{KEY} are not executed: Watcher sends its own text in place of one that needs them; write texts in "
-            "Jinja2, or have `watcher import alertmanager` translate the file",
+            f"Jinja2{ADVICE}",
             key=True,
         )
     for index, pattern in enumerate(patterns):

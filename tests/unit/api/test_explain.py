@@ -11,6 +11,7 @@ import pytest
 from tests.support.own import TOKEN, own
 from tests.support.pods import backoff, dead, pod
 from tests.support.timeline import Timeline, core, time
+from tests.support.volumes import mounts, summary, volume
 from tests.unit.api.test_signals import looping
 from watcher.client import explanation_text
 from watcher.lib.matchers import parse_matchers
@@ -119,12 +120,12 @@ async def test_an_alert_that_inhibits_it_is_named() -> None:
         source=parse_matchers('alertname="Mine"'), target=parse_matchers('alertname="ContainerCrashLooping"')
     )
     mine = PostedAlert(labels={"alertname": "Mine"})
-    found = Timeline(inhibit_rules=(rule,)).at(0).takes(AlertsPosted(at=time(0), request="1", alerts=(mine,)))
+    found = Timeline(inhibit_rules=(rule,)).at(0).takes(AlertsPosted(at=time(0), alerts=(mine,)))
     found.lists(looping())
     found.until(100)
     (hold,) = (await explained(found, "shop/web"))["alerts"][0]["holds"]
     assert hold["reason"] == "another alert inhibits it"
-    assert hold["what"].startswith("Mine (")
+    assert hold["what"].startswith("Mine ")
 
 
 def night(found: Core) -> Core:
@@ -168,13 +169,88 @@ async def test_what_waits_for_its_group_says_until_when() -> None:
 async def test_a_fingerprint_explains_one_alert_and_a_posted_one_is_found_by_what_its_labels_name() -> None:
     labels = {"alertname": "HighCPU", "namespace": "shop", "pod": "web-9"}
     found = told()
-    found.at(100).takes(AlertsPosted(at=time(100), request="1", alerts=(PostedAlert(labels=labels),)))
+    found.at(100).takes(AlertsPosted(at=time(100), alerts=(PostedAlert(labels=labels),)))
     found.until(150)
     by_pod = await explained(found, "shop/web-9", at=150)
     mark = by_pod["alerts"][0]["alert"]["fingerprint"]
     by_mark = await explained(found, mark, at=150)
     assert [each["labels"] for each in by_mark["alerts"]] == [labels]
     assert by_mark["decisions"] == by_pod["decisions"] != []
+
+
+@pytest.mark.parametrize(
+    "of",
+    ["HighCPU", "alertname=HighCPU", '{alertname="HighCPU",pod=~"web-.+"}', "pod=web-9"],
+    ids=["its name", "its name as a label", "matchers", "a label"],
+)
+async def test_an_alert_is_found_by_its_name_and_labels(of: str) -> None:
+    labels = {"alertname": "HighCPU", "namespace": "shop", "pod": "web-9"}
+    found = told()
+    found.at(100).takes(AlertsPosted(at=time(100), alerts=(PostedAlert(labels=labels),)))
+    found.until(150)
+    body = await explained(found, of, at=150)
+    assert [each["labels"] for each in body["alerts"]] == [labels]
+    assert {each["alert"]["alertname"] for each in body["decisions"]} == {"HighCPU"}
+    assert body["signals"] == []
+
+
+async def test_what_is_over_is_found_by_its_labels_as_long_as_the_history_knows_it() -> None:
+    found = told()
+    found.at(200).deletes(looping(), looping("web-2"))
+    found.until(2000)
+    body = await explained(found, "ContainerCrashLooping", at=2000)
+    assert body["alerts"] == []
+    assert {each["alert"]["workload"] for each in body["history"]} == {"db", "web"}
+    assert (await explained(found, "alertname=ContainerCrashLooping,workload=web", at=2000))["history"]
+    wrong = await own(found, f"/explain?of={quote('alertname=ContainerCrashLooping,workload=api')}", 404, at=2000)
+    assert 'an alert with {alertname="ContainerCrashLooping",workload="api"}' in wrong["error"]
+
+
+async def test_matchers_that_fit_very_many_alerts_are_refused() -> None:
+    many = tuple(PostedAlert(labels={"alertname": "HighCPU", "instance": f"web-{n}"}) for n in range(101))
+    found = Timeline().at(0).takes(AlertsPosted(at=time(0), alerts=many))
+    found.until(20)
+    body = await own(found, "/explain?of=HighCPU", 400, at=20)
+    assert body["error"] == "of: 101 alerts match; name more labels (at most 100 may)"
+
+
+async def test_an_effect_that_is_not_seen_any_more_is_not_said_to_have_been_told() -> None:
+    found = Timeline().at(0).lists(looping())
+    found.until(100)
+    view = found.player.view
+    (alert,) = view.alerts.rows.values()
+    cause = msgspec.structs.replace(alert.key, alertname="NodeNotReady")
+    for change, holds in (
+        ({"unseen_since": time(50)}, ["it was told, and nothing was heard of it since"]),
+        ({"unseen_since": time(50), "explained_by": cause}, ["it is the effect of another alert"]),
+    ):
+        view.alerts.put(alert.key, msgspec.structs.replace(alert, **change))
+        body = await explained(found, "shop/web")
+        assert [each["reason"].partition(",")[0] for each in body["alerts"][0]["holds"]] == [
+            each.partition(",")[0] for each in holds
+        ]
+        assert f"now held back: {holds[0].partition(',')[0]}" in text(body)
+
+
+async def test_what_was_never_told_is_not_said_to_have_been_told_when_it_is_not_seen() -> None:
+    found = Timeline().at(0).takes(silenced(0)).lists(looping())
+    found.until(100)
+    view = found.player.view
+    (alert,) = view.alerts.rows.values()
+    view.alerts.put(alert.key, msgspec.structs.replace(alert, unseen_since=time(50)))
+    shown = text(await explained(found, "shop/web"))
+    assert "nobody was told, held back: a silence matches it" in shown
+    assert "it was told" not in shown
+
+
+async def test_members_without_a_pod_are_called_by_their_workload_and_claim() -> None:
+    found = Timeline(without=()).at(0).lists(looping(), looping("web-2"))
+    found.until(400)
+    body = await explained(found, "alertname=WorkloadDown", at=400)
+    assert [each["subject"] for each in body["alerts"][0]["members"]] == ["shop/web"]
+    assert {each["subject"] for each in body["history"]} == {"", "shop/web"}
+    shown = text(body)
+    assert "\n    - shop/web firing, since" in shown
 
 
 async def test_what_is_over_is_known_from_the_history() -> None:
@@ -221,3 +297,18 @@ async def test_what_is_not_known_is_said_with_what_was_looked_for(of: str, statu
 async def test_the_token_is_wanted_where_one_is_set() -> None:
     assert "error" in await own(told(), "/explain?of=shop%2Fweb", 401, Authorization="Basic eDp5")
     assert (await explained(told(), "shop/web", Authorization=f"Bearer {TOKEN}"))["alerts"]
+
+
+async def test_a_claim_is_called_by_its_name_among_the_members_and_in_the_history() -> None:
+    found = Timeline(without=()).at(0).lists(pod("web-1"))
+    for minute in range(6):
+        found.at(60 * minute).sample("n1", summary(mounts("web-1", volume("data", 92))))
+    found.until(400)
+    body = await explained(found, "shop/data", at=400)
+    (alert,) = body["alerts"]
+    assert [each["subject"] for each in alert["members"]] == ["shop/data"]
+    assert "shop/data" in {each["subject"] for each in body["history"]}
+
+
+async def test_the_time_is_that_of_the_service() -> None:
+    assert await own(told(), "/time", at=100) == {"now": "2026-11-20T09:01:40Z"}

@@ -18,9 +18,7 @@ from watcher.model.posted import PostedAlert
 def story() -> Timeline:
     """A workload loops and is told; another dies once; somebody posts an alert; the first is deleted."""
     found = Timeline().at(0).lists(looping(), pod("web-2"))
-    found.at(30).takes(
-        AlertsPosted(at=time(30), request="1", alerts=(PostedAlert(labels={"alertname": "Mine", "a": "b"}),))
-    )
+    found.at(30).takes(AlertsPosted(at=time(30), alerts=(PostedAlert(labels={"alertname": "Mine", "a": "b"}),)))
     found.until(100)
     return found
 

@@ -67,6 +67,26 @@ def test_space_that_is_reserved_is_told_apart() -> None:
     assert "180 Gi of 200 Gi used, 12 Gi reserved, 8 Gi left." in told(about("VolumeNearlyFull", signal))
 
 
+@pytest.mark.parametrize(
+    ("size", "left", "words"),
+    [
+        pytest.param(20, 1.4, "18.6 Gi of 20 Gi used, 1.4 Gi left", id="93 %"),
+        pytest.param(20, 0.4, "19.6 Gi of 20 Gi used, 410 Mi left", id="98 %"),
+        pytest.param(19.53, 0.4, "19.1 Gi of 19.5 Gi used, 410 Mi left", id="a size with a part"),
+        pytest.param(20, 0, "20 Gi of 20 Gi used, 0 B left", id="full"),
+        pytest.param(20, 12.4, "7.6 Gi of 20 Gi used, 12 Gi left", id="half empty"),
+        pytest.param(200, 8, "192 Gi of 200 Gi used, 8 Gi left", id="large"),
+        pytest.param(200, 0.4, "199.6 Gi of 200 Gi used, 410 Mi left", id="large and nearly full"),
+        pytest.param(1.9, 0.1, "1.8 Gi of 1.9 Gi used, 102 Mi left", id="small"),
+    ],
+)
+def test_what_is_nearly_full_is_not_called_full(size: float, left: float, words: str) -> None:
+    signal = volume_signal(
+        capacity_bytes=int(size * GI), available_bytes=int(left * GI), used_bytes=None, full_in_seconds=None
+    )
+    assert f"{words}." in told(about("VolumeNearlyFull", signal))
+
+
 def test_inodes_are_told_first_where_the_alert_is_about_them_and_beside_the_bytes_where_they_run_short() -> None:
     lines = told(volume_inodes()).splitlines()
     assert lines[0] == "🟠 data-es-0 has 97 % of its inodes in use — logging, prod-eu"

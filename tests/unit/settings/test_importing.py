@@ -344,5 +344,30 @@ def test_the_command_writes_the_file_and_says_what_is_left(home: Path) -> None:
     assert left.exit_code == 1
     assert left.stdout.startswith("route:\n  receiver: discord\n")
     first, last = left.stderr.splitlines()
-    assert first.startswith("<stdout>:27:18: warning: message is a Go template")
+    assert first.startswith("<stdout>:27:18: to do: message is a Go template")
     assert last == "watcher: 1 thing left to do by hand"
+
+
+def test_the_command_does_not_advise_itself_and_writes_over_nothing_unless_it_is_told_to(tmp_path: Path) -> None:
+    source, out = tmp_path / "am.yml", tmp_path / "out.yaml"
+    source.write_text(
+        "route: {receiver: team}\ntemplates: [gone/*.tmpl]\n"
+        "receivers:\n- name: team\n  slack_configs:\n"
+        "  - {api_url: 'https://hooks.slack.com/services/a/b/c', channel: '#x', text: '{{ template \"mine\" . }}'}\n",
+        encoding="utf-8",
+    )
+    out.write_text("mine", encoding="utf-8")
+    refused = CliRunner().invoke(app, ["import", "alertmanager", str(source), "-o", str(out)])
+    assert str(refused.exception) == f"{out} is there already: name another file with -o, or write over it with --force"
+    assert out.read_text() == "mine"
+    done = CliRunner().invoke(app, ["import", "alertmanager", str(source), "-o", str(out), "--force"])
+    assert done.exit_code == 1
+    assert "import alertmanager" not in done.stderr
+    key, pattern, text, _ = done.stderr.splitlines()
+    assert key == (
+        f"{out}:2:1: note: templates are not executed: Watcher sends its own text in place of one that needs them; "
+        "write texts in Jinja2"
+    )
+    assert pattern == f"{out}:2:13: note: gone/*.tmpl matches no file"
+    assert text.startswith(f"{out}:6:")
+    assert ": to do: text is a Go template" in text

@@ -282,7 +282,7 @@ def test_the_command_writes_both_files_for_the_same_eyes(tmp_path: Path) -> None
     source.chmod(0o600)
     done = CliRunner().invoke(app, ["import", "kwatch", str(source), "-o", str(out)])
     assert (done.exit_code, done.stdout) == (0, "")
-    assert [line.partition(": ")[0] for line in done.stderr.splitlines()] == [f"{source}:2:17"]
+    assert [line.split(": ")[:2] for line in done.stderr.splitlines()] == [[f"{source}:2:17", "note"]]
     assert {each.name: each.stat().st_mode & 0o777 for each in tmp_path.iterdir()} == {
         "kwatch.yaml": 0o600,
         "new.yaml": 0o600,
@@ -299,9 +299,23 @@ def test_the_command_prints_to_stdout_and_counts_what_is_left(tmp_path: Path) ->
     assert "rules" not in load_yaml(done.stdout, "stdout").data  # type: ignore[operator]
     first, second, _, last = done.stderr.splitlines()
     message = "ignorePodNames needs a rule file, which is written beside the configuration with -o FILE"
-    assert first == f"{source}:1:1: warning: {message}"
-    assert second.startswith(f"{source}:2:1: warning: ignoreLogPatterns: rules do not see log lines")
+    assert first == f"{source}:1:1: to do: {message}"
+    assert second.startswith(f"{source}:2:1: to do: ignoreLogPatterns: rules do not see log lines")
     assert last == "watcher: 2 things left to do by hand"
+
+
+@pytest.mark.parametrize("there", ["new.yaml", "new-rules.yaml"], ids=["the configuration", "the rules"])
+def test_the_command_writes_over_nothing_unless_it_is_told_to(tmp_path: Path, there: str) -> None:
+    source, out = tmp_path / "kwatch.yaml", tmp_path / "new.yaml"
+    source.write_text(f"ignorePodNames: [^test-]\n{ALERT}", encoding="utf-8")
+    (tmp_path / there).write_text("mine", encoding="utf-8")
+    done = CliRunner().invoke(app, ["import", "kwatch", str(source), "-o", str(out)])
+    assert str(done.exception) == (
+        f"{tmp_path / there} is there already: name another file with -o, or write over it with --force"
+    )
+    assert {each.name: each.read_text() for each in tmp_path.iterdir() if each != source} == {there: "mine"}
+    assert CliRunner().invoke(app, ["import", "kwatch", str(source), "-o", str(out), "--force"]).exit_code == 0
+    assert check_all(out, None, {}) == []
 
 
 def test_the_command_refuses_what_is_no_configuration(tmp_path: Path) -> None:

@@ -234,13 +234,51 @@ def test_a_misspelt_variable_is_a_warning_and_those_of_kubernetes_are_not_ours(h
         "WATCHER_SERVICE_PORT": "9093",
         "WATCHER_PORT": "tcp://10.0.0.1:9093",
         "WATCHER_PORT_9093_TCP_ADDR": "10.0.0.1",
+        "WATCHER_SERVICE_PORT_HTTP": "9093",
+        "WATCHER_HTTP_SERVICE_HOST": "10.0.0.1",
+        "WATCHER_HTTP_PORT": "tcp://10.0.0.1:9093",
+        "WATCHER_HTTP_PORT_9093_TCP": "tcp://10.0.0.1:9093",
+        "WATCHER_STORE_URL_PORT": "tcp://10.0.0.1:9093",
         "WATCHER_LOG_LEVEL": "DEBUG",
+        "WATCHER_URL": "http://w:9093",
+        "WATCHER_TOKEN_FILE": "token",
+        "WATCHER_SLACK_WEBHOOK": "https://hooks.example.org/1",
+        "WATCHER_HTTPS_PROXY": "http://proxy:3128",
     }
     assert home.problems(RECEIVER, kubernetes) == []
     assert home.problems(RECEIVER, {"WATCHER_HTPP__LISTEN": ":1"}) == [
         "WATCHER_HTPP__LISTEN:1:1: warning: WATCHER_HTPP__LISTEN is no setting of Watcher's; "
         "did you mean WATCHER_HTTP__LISTEN?"
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        pytest.param("WATCHER_HTTP_LISTEN", "WATCHER_HTTP__LISTEN", id="one underscore"),
+        pytest.param("WATCHER_STORE_URL", "WATCHER_STORE__URL", id="one underscore, a short name"),
+        pytest.param("WATCHER_HTTP_TOKEN_FILE", "WATCHER_HTTP__TOKEN_FILE", id="another underscore in it"),
+        pytest.param("WATCHER_CLUSTR", "WATCHER_CLUSTER", id="a letter that is missing"),
+        pytest.param("WATCHER_WATCH_NAMESPACE", "WATCHER_WATCH__NAMESPACES", id="both"),
+        pytest.param("WATCHER_LOGLEVEL", "WATCHER_LOG_LEVEL", id="one that is no key of the file"),
+    ],
+)
+def test_a_variable_that_is_nearly_one_of_ours_is_a_warning(home: Home, given: str, meant: str) -> None:
+    (problem,) = home.problems(RECEIVER, {given: "x"})
+    assert problem == f"{given}:1:1: warning: {given} is no setting of Watcher's; did you mean {meant}?"
+
+
+def test_what_follows_from_an_error_is_not_an_error_of_its_own(home: Home) -> None:
+    config = RECEIVER + "store: {url: '${STORE}'}\nleader_election: {enabled: true, address: 'http://${IP}:9093'}"
+    assert home.problems(config) == [
+        "2:14: the environment variable STORE is not set",
+        "3:43: the environment variable IP is not set",
+    ]
+    assert home.problems(config, {"STORE": "postgresql://db/w", "IP": "10.0.0.1"}) == []
+    alone = home.problems(RECEIVER + "leader_election: {enabled: true, address: 'http://10.0.0.1:9093'}")
+    assert alone == ["2:28: several replicas need a store that they share: give store.url: postgresql://…"]
+    both = home.problems(RECEIVER + "store: {url_file: gone}\nleader_election: {enabled: true, address: ':9093'}")
+    assert [each.partition(": ")[2][:10] for each in both] == ["gone: no s", "give addre"]
 
 
 def test_the_value_of_a_filled_variable_is_not_in_an_error(home: Home) -> None:
