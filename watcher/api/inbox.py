@@ -69,6 +69,7 @@ class Inbox:
         self._fenced: Fenced | None = None
         self._ended = False
         self._changed = asyncio.Event()
+        self.store_fails: Callable[[], bool] = lambda: False
 
     async def resume(self) -> None:
         """Take up what an earlier process acknowledged and did not judge. StoreError."""
@@ -97,7 +98,7 @@ class Inbox:
 
     async def settled(self) -> None:
         """Wait until the view shows what is acknowledged now. A store that is away is not waited for."""
-        if not (self._waiting or self._judging):
+        if not (self._waiting or self._judging) or self.store_fails():
             return
         last = max((*self._waiting, *self._judging))
         self._hurry = max(self._hurry, last)

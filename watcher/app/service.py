@@ -155,6 +155,7 @@ class Service:
         self.dispatcher.resume(view.outbox.rows.values(), view.channels.rows.values())
         self.writer = Writer(core_of(self.settings), view, store, clock, self.queue, self._hand_on)
         self.writer.in_flight = self.dispatcher.in_flight
+        self.inbox.store_fails = lambda: self.store_failing
         self.writer.withhold = lambda changes: self.dispatcher.withhold(changes.outbox)
         self.writing = Writing(self.writer, self.queue, clock)
         if self.settings.record and self._outside.working:
