@@ -58,6 +58,12 @@ class Inbox:
         self.alerts = 0
         """In both."""
         self._storing = 0
+        """Posters that wait until it is stored."""
+        self._coming = 0
+        """Alerts that the store is just being given."""
+        self._accepting: set[asyncio.Task[bool]] = set()
+        self._turn = asyncio.Lock()
+        """Who waits for room gets it in the order of coming: a large post must not wait for ever behind small ones."""
         self._last = -inf
         """When the last post came."""
         self._rush = False
@@ -74,7 +80,7 @@ class Inbox:
     async def resume(self) -> None:
         """Take up what an earlier process acknowledged and did not judge. StoreError."""
         for number, at, body in await self._store.accepted():
-            self._append(number, AlertsPosted(at=at, accepted=at, number=number, alerts=_decoder.decode(body)))
+            self._append(number, AlertsPosted(at=at, accepted=at, number=number, alerts=_decoded(body)))
 
     async def put(self, alerts: Sequence[PostedAlert], within: timedelta) -> bool:
         """Whether they are stored now; if not, they may be posted again. Fenced."""
@@ -83,15 +89,11 @@ class Inbox:
         self._storing += 1
         try:
             async with asyncio.timeout(within.total_seconds()):
-                await self._until(lambda: not self.alerts or self.alerts + len(posted) <= MOST)
+                async with self._turn:
+                    await self._until(lambda: self._fits(len(posted)))
                 return not self._ended and await self._stored(posted)
         except TimeoutError:
-            self._doubt = True
             return False
-        except Fenced as error:
-            self._fenced = error
-            self._changed.set()
-            raise
         finally:
             self._storing -= 1
             self._last = self._clock.monotonic()
@@ -134,18 +136,39 @@ class Inbox:
                 await self._intake.put(post.input)
             await self._until(lambda: not self._judging)
 
+    def _fits(self, more: int) -> bool:
+        held = self.alerts + self._coming
+        return not held or held + more <= MOST
+
     async def _stored(self, posted: tuple[PostedAlert, ...]) -> bool:
         body = _encoder.encode(posted)
         while not self._ended:
-            now = self._clock.now()
-            try:
-                number = await self._store.accept(body, now)
-            except StoreError:
-                self._doubt = True
-                await asyncio.sleep(AGAIN)
-            else:
-                self._append(number, AlertsPosted(at=now, number=number, alerts=posted))
+            self._coming += len(posted)
+            accepting = asyncio.create_task(self._accept(posted, body))
+            self._accepting.add(accepting)
+            accepting.add_done_callback(self._accepting.discard)
+            if await asyncio.shield(accepting):
                 return True
+            if self._fenced is not None:
+                raise self._fenced
+            await asyncio.sleep(AGAIN)
+        return False
+
+    async def _accept(self, posted: tuple[PostedAlert, ...], body: bytes) -> bool:
+        """One try, which goes on where its poster has given up: what gets stored after all is judged in its order."""
+        now = self._clock.now()
+        try:
+            number = await self._store.accept(body, now)
+        except StoreError:
+            self._doubt = True
+        except Fenced as error:
+            self._fenced = error
+        else:
+            self._append(number, AlertsPosted(at=now, number=number, alerts=posted))
+            return True
+        finally:
+            self._coming -= len(posted)
+            self._changed.set()
         return False
 
     def _append(self, number: int, posted: AlertsPosted) -> None:
@@ -156,10 +179,11 @@ class Inbox:
 
     async def _look(self) -> None:
         """Take up what was stored although its poster could not be told so."""
+        self._doubt = False  # what fails from here on this look may have missed
         try:
             await self.resume()
-            self._doubt = False
         except StoreError:
+            self._doubt = True
             await asyncio.sleep(AGAIN)
         self._waiting = dict(sorted(self._waiting.items()))
 
@@ -190,3 +214,13 @@ class Inbox:
                 while not (condition() or (self._ended and within is None)):
                     self._changed.clear()
                     await self._changed.wait()
+
+
+def _decoded(body: bytes) -> tuple[PostedAlert, ...]:
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise StoreError(
+            f"The store holds posted alerts that this version of Watcher cannot read ({error}). If a newer one has "
+            "written them, start that version again."
+        ) from error

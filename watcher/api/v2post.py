@@ -30,6 +30,8 @@ MOST_ALERTS: Final = 20_000
 LARGEST_SET: Final = 64 * 1024
 """Bytes of one alert's labels, and of its annotations."""
 PATIENCE: Final = timedelta(seconds=30)
+_SHARED: Final = 256
+"""Characters: of what is longer few are the same, and 4096 of the longest would be 256 MiB."""
 _NOT_STORED: Final = "these alerts are not stored; post them again when the database answers: /-/ready says why"
 
 
@@ -116,9 +118,13 @@ def _alert(number: int, one: _Alert | None) -> PostedAlert:
     )
 
 
-@lru_cache(maxsize=4096)
 def _one(text: str) -> str:
     """The same object for the same text: thousands of alerts share their labels' names and most of the values."""
+    return _kept(text) if len(text) <= _SHARED else text
+
+
+@lru_cache(maxsize=4096)
+def _kept(text: str) -> str:
     return text
 
 

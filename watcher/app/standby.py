@@ -9,6 +9,7 @@ with `X-Forwarded-For`, since what comes through here is not asked from the lead
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterable, Iterator
 from string import ascii_letters, digits
@@ -30,6 +31,8 @@ LOOK_EVERY: Final = 1.0
 """Seconds: an answer is at most so old."""
 STORE_WITHIN: Final = 2.0
 """Seconds, of the store to say whether something was committed: a probe does not wait for long."""
+JUDGED_WITHIN: Final = 6.0
+"""Seconds, of the leader to judge what was posted through us; itself it lets a reader wait for 5."""
 ANSWER_WITHIN: Final = 40.0
 """Seconds, of the leader; for a test message, or for its store, it waits up to 30 itself."""
 OWN: Final = frozenset({"/-/reload"})
@@ -60,11 +63,15 @@ class Standby:
         self._looked: float | None = None
         self._commit = service.writer.view.meta.now
         self._one_at_a_time = asyncio.Lock()
+        self._posts = self._judged = 0
+        """Posts that were handed on; so many of them are in what the leader has committed."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD", "OPTIONS") and scope["path"] not in OWN:
             await (await self._handed_on(Request(scope, receive)))(scope, receive, send)
             return
+        if scope["path"].startswith("/api/") and self._judged < self._posts:
+            await self._wait_for_judging()
         if scope["path"] not in _AT_ONCE:
             await self._look()
         await self._application(scope, receive, send)
@@ -123,7 +130,22 @@ class Standby:
             return not_now(request, "the leader does not answer")
         if answer.status_code < 300:
             self._looked = None  # who has changed something sees it here too
+            self._posts += request.url.path.rstrip("/") == f"{v2.PREFIX}/alerts"
         return answer
+
+    async def _wait_for_judging(self) -> None:
+        """The leader acknowledges posts before they are in a commit (`inbox`), and lets its own readers wait for that."""
+        posts = self._posts
+        with contextlib.suppress(StoreError, aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            async with asyncio.timeout(JUDGED_WITHIN):
+                leader = await self._store.leader()
+                if leader is not None and leader.address not in ("", self._address):
+                    url = f"{leader.address.rstrip('/')}{v2.PREFIX}/receivers"
+                    headers = {"Via": f"1.1 {_VIA}"}
+                    async with self._session.head(url, headers=headers, allow_redirects=False):
+                        pass
+        self._judged = max(self._judged, posts)
+        self._looked = None
 
     async def _asked(self, request: Request, address: str) -> Response:
         async with self._session.request(

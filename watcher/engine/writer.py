@@ -30,6 +30,9 @@ log = logging.getLogger("watcher.writer")
 
 BATCH = 500
 MISTAKES_KEPT = 200
+LATE = timedelta(seconds=10)
+"""Posted alerts that waited longer than that (the store was away) are judged as of when they were accepted: one whose
+end has passed meanwhile would be forgotten untold."""
 _TICK = timedelta(microseconds=1)
 
 
@@ -145,7 +148,10 @@ class Writer:
         return jumps
 
     def _stamp(self, one: Input) -> Input:
-        return msgspec.structs.replace(one, at=self._stamp_now())
+        at = self._stamp_now()
+        if isinstance(one, AlertsPosted) and one.accepted is None and at - one.at > LATE:
+            return msgspec.structs.replace(one, at=at, accepted=one.at)
+        return msgspec.structs.replace(one, at=at)
 
     def _ask(self, inputs: Sequence[Input], now: datetime) -> Changes:
         """A stage that raises is isolated to its timer or observation: that one is set aside, the rest goes on."""

@@ -109,7 +109,10 @@ class View:
             },
             (Rank.ALERT, _alert_due),
         )
-        self.groups: Table[str, Group] = Table({}, (Rank.GROUP, lambda g: g.due))
+        self.groups: Table[str, Group] = Table(
+            {"owes": lambda g: frozenset(one.alert.key for one in g.owed) if g.owed else None},
+            (Rank.GROUP, lambda g: g.due),
+        )
         self.told: Table[ToldKey, Told] = Table(
             {
                 "alert": lambda t: t.key.alert,
@@ -118,7 +121,11 @@ class View:
             }
         )
         self.outbox: Table[str, OutboxRow] = Table(
-            {"group": lambda m: m.group, "channel": lambda m: (m.receiver, m.integration)}
+            {
+                "group": lambda m: m.group,
+                "channel": lambda m: (m.receiver, m.integration),
+                "ends": lambda m: frozenset(alert.key for alert in m.ended) if m.ended else None,
+            }
         )
         self.silences: Table[str, Silence] = Table({"place": place_of}, (Rank.SILENCE, lambda s: s.due))
         self.channels: Table[tuple[str, str], Channel] = Table({}, (Rank.CHANNEL, lambda c: c.due))

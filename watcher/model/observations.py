@@ -186,7 +186,8 @@ class AlertsPosted(Observed, frozen=True, kw_only=True, tag="posted"):
 
     alerts: tuple[PostedAlert, ...]
     accepted: datetime | None = None
-    """When an earlier process took them that could not judge them any more; None: they come just now."""
+    """When they were taken, if they could not be judged soon: the process was killed, or the store was away. None: they
+    come just now."""
     number: int = 0
     """In the store, until they are judged; 0: they are not there."""
 

@@ -15,9 +15,9 @@ from watcher.model.identity import AlertKey
 from watcher.model.observations import DeliveryDone, ResendAsked
 from watcher.model.state import Attempt, Group, MessageState, OutboxRow, Owed, ToldKey
 from watcher.notify.retry import DeadLetter, after_failure
-from watcher.pipeline import channels, sending
+from watcher.pipeline import channels, owing, sending
 from watcher.pipeline.core import Step
-from watcher.pipeline.settling import digest_id, integrations, make_due, summary_id
+from watcher.pipeline.settling import integrations, make_due
 
 
 def done(step: Step, one: DeliveryDone) -> None:
@@ -66,11 +66,20 @@ def _arrived(step: Step, row: OutboxRow) -> None:
         mine = (told.key.receiver, told.key.integration) == (row.receiver, row.integration)
         if mine and alert is not None and alert.fingerprint in named:
             step.draft.told.put(told.key, msgspec.structs.replace(told, delivered=True))
+        elif mine and alert is not None and told.message == row.id:
+            # It has heard the end of what fires again (`owing`): that is told anew.
+            step.draft.told.drop(told.key)
+            step.touch(alert)
     group = step.draft.groups.get(row.group)
     if group is not None and group.owed:
         over = {(one.fingerprint, one.starts_at) for one in row.notification.alerts if one.status != "firing"}
-        owed = tuple(one for one in group.owed if not _is_paid(one, row, over))
+        owed = tuple(_heard(one, row, named) for one in group.owed if not _is_paid(one, row, over))
         step.draft.groups.put(group.id, msgspec.structs.replace(group, owed=owed))
+
+
+def _heard(one: Owed, row: OutboxRow, named: set[str]) -> Owed:
+    told = one.integration == row.integration and one.alert.fingerprint in named
+    return msgspec.structs.replace(one, unheard=False) if told else one
 
 
 def _is_paid(one: Owed, row: OutboxRow, over: set[tuple[str, datetime]]) -> bool:
@@ -149,8 +158,7 @@ def _owe(step: Step, row: OutboxRow) -> None:
             # It fires anew, and a later message says so: the end that is to come is of both.
             step.draft.told.put(told.key, msgspec.structs.replace(told, delivered=True))
     if owed:
-        group = reopened(step, row)
-        step.draft.groups.put(group.id, msgspec.structs.replace(group, owed=(*group.owed, *owed)))
+        owing.owe(step, reopened(step, row), owed)
 
 
 def _summary_again(step: Step, row: OutboxRow, keys: Sequence[AlertKey]) -> None:
@@ -168,17 +176,8 @@ def _summary_again(step: Step, row: OutboxRow, keys: Sequence[AlertKey]) -> None
 
 
 def reopened(step: Step, row: OutboxRow) -> Group:
-    """The group of a message that was refused, also when it has been dropped since."""
-    group = step.draft.groups.get(row.group)
-    if group is not None:
+    """The group of a message, also when it has been dropped since."""
+    group = owing.reopened(step, row.group, (row.receiver, row.integration))
+    if step.draft.groups.get(row.group) is not None:
         return group
-    route = next((one for one in step.core.routes.values() if one.receiver == row.receiver), step.core.route)
-    return Group(
-        id=row.group,
-        route=route.id,
-        receiver=row.receiver,
-        labels=row.notification.group_labels,
-        origin=row.created_at,
-        baseline=row.group == summary_id(row.receiver),
-        digest=row.integration if row.group == digest_id(row.receiver, row.integration) else "",
-    )
+    return msgspec.structs.replace(group, labels=row.notification.group_labels, origin=row.created_at)

@@ -20,7 +20,7 @@ from watcher.model.state import Alert, Decision, Group, OutboxRow, Owed, Told, T
 from watcher.notify.channels import traits
 from watcher.notify.decide import Candidate, Plan, decide
 from watcher.notify.storm import is_storm, late
-from watcher.pipeline import sending
+from watcher.pipeline import owing, sending
 from watcher.pipeline.core import Step
 from watcher.pipeline.sending import Conversation
 from watcher.pipeline.settling import (
@@ -38,12 +38,12 @@ from watcher.routing.timing import next_tick
 
 WAITS_LONG = timedelta(seconds=10)
 """A message that has waited for so long may be replaced, if it is not being sent right now."""
-OWED_FOR = timedelta(hours=24)
 
 
 def flush(step: Step, name: str) -> None:
     group = step.draft.groups.get(name)
     assert group is not None
+    group = owing.reclaim(step, group)
     route = step.route_of(group)
     alerts = [alert for key in group.alerts if (alert := step.draft.alerts.get(key)) is not None]
     if muted_by(route, step.core.intervals, step.at):
@@ -64,7 +64,7 @@ def _speak(step: Step, group: Group, target: tuple[str, Integration], alerts: li
     talk = _conversation(step, group, integration, mine)
     owed = {alert.key for alert in talk.owed}
     candidates = [_candidate(step, group, alert) for alert in mine if alert.key not in owed]
-    candidates += [Candidate(alert=alert, members=0, pods=0) for alert in talk.owed]
+    candidates += _owed_candidates(step, talk)
     last = None if _is_stuck(step, group, integration) else _last_sent(group, integration)
     wants_ends = config.send_resolved or any(c.alert.ends_at and c.alert.key in talk.unheard for c in candidates)
     repeat = step.route_of(group).repeat_interval
@@ -87,8 +87,9 @@ def _conversation(step: Step, group: Group, integration: str, alerts: list[Alert
     said: dict[AlertKey, Told] = {}
     told: dict[AlertKey, Told] = {}
     unheard: set[AlertKey] = set()
+    debts = _debts(step, group, integration, waiting)
     for alert in alerts:
-        row = step.draft.told.get(_told_key(group, integration, alert))
+        row = _row(step, group, integration, alert, debts.get(alert.key))
         if row is None and group.digest and alert.ends_at is not None:
             # It waited for this digest, and was over before it came.
             row = Told(key=_told_key(group, integration, alert), group=group.id, at=step.at, message="")
@@ -102,7 +103,6 @@ def _conversation(step: Step, group: Group, integration: str, alerts: list[Alert
                 row = msgspec.structs.replace(row, lost=True) if row.delivered else None
         if row is not None:
             told[alert.key] = row
-    debts = _debts(step, group, integration, waiting)
     told_anyway = {alert.key for alert in alerts if _is_news(step, group, alert, told)}
     owed = tuple(one.alert for key, one in sorted(debts.items()) if key not in told_anyway)
     unheard.update(alert.key for alert in owed if debts[alert.key].unheard)
@@ -121,6 +121,15 @@ def _conversation(step: Step, group: Group, integration: str, alerts: list[Alert
     )
 
 
+def _row(step: Step, group: Group, integration: str, alert: Alert, debt: Owed | None) -> Told | None:
+    """What it was told; where it fires, and that it is over only waits, what it was told before that."""
+    key = _told_key(group, integration, alert)
+    row = step.draft.told.get(key)
+    if row is None and debt is not None and not debt.unheard and owing.goes_on(debt.alert, alert):
+        return Told(key=key, group=group.id, at=step.at, message="", lost=True)
+    return row
+
+
 def _told_key(group: Group, integration: str, alert: Alert) -> ToldKey:
     return ToldKey(receiver=group.receiver, integration=integration, alert=alert.key)
 
@@ -135,8 +144,15 @@ def _debts(step: Step, group: Group, integration: str, waiting: list[OutboxRow])
     found = {one.alert.key: one for one in group.owed if one.integration == integration}
     for row in waiting:
         for alert in row.ended:
-            found[alert.key] = Owed(integration=integration, alert=alert, unheard=alert.key in row.unheard)
+            if not _goes_on_elsewhere(step, group, integration, alert):
+                found[alert.key] = Owed(integration=integration, alert=alert, unheard=alert.key in row.unheard)
     return found
+
+
+def _goes_on_elsewhere(step: Step, group: Group, integration: str, over: Alert) -> bool:
+    """What it was told of it waits in another group for this message, and goes on there without it."""
+    told = step.draft.told.get(_told_key(group, integration, over))
+    return told is not None and told.group != group.id and owing.goes_on(over, step.draft.alerts.get(over.key))
 
 
 def _replaceable(step: Step, group: Group, integration: str) -> list[OutboxRow]:
@@ -192,6 +208,16 @@ def _candidate(step: Step, group: Group, alert: Alert) -> Candidate:
     if group.baseline and held is HoldReason.BASELINE:
         held = None
     return Candidate(alert=alert, members=step.size(alert.key), pods=step.tally(alert.workload).pods, held=held)
+
+
+def _owed_candidates(step: Step, talk: Conversation) -> list[Candidate]:
+    """A silence holds them too, unless a message that gives way has told them."""
+    decided = {one.key for row in talk.waiting for one in row.ended}
+    found = []
+    for alert in talk.owed:
+        held = HoldReason.SILENCED if alert.key not in decided and owing.is_silenced(step, alert) else None
+        found.append(Candidate(alert=alert, members=0, pods=0, held=held))
+    return found
 
 
 # ---- storms ----
@@ -273,8 +299,7 @@ def _close(step: Step, group: Group, route: Route, alerts: list[Alert], *, muted
             step.touch(changed)
         else:
             draft.alerts.put(alert.key, changed)
-    names = integrations(step, group.receiver)
-    owed = tuple(one for one in group.owed if one.integration in names and _is_young(step, one.alert))
+    owed = tuple(one for one in group.owed if owing.is_kept(step, one, group))
     if not left and not owed:
         draft.groups.drop(group.id)
         return
@@ -295,10 +320,6 @@ def _waits_for_its_end(step: Step, group: Group, alert: Alert, muted: bool) -> b
     rows = (row for row in step.draft.told.by("alert", alert.key) if row.key.receiver == group.receiver)
     told = (_is_told_here(step, group, row.key.integration, alert) for row in rows)
     return alert.ends_at is not None and (muted or bool(alert.silenced_by)) and any(told)
-
-
-def _is_young(step: Step, ended: Alert) -> bool:
-    return ended.ends_at is None or ended.ends_at > step.at - OWED_FOR
 
 
 def _waits_for_summary(step: Step, group: Group, alert: Alert) -> bool:

@@ -10,22 +10,19 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from watcher.model.state import Alert, AlertState, EndReason, Group, OutboxRow, Owed, Told, ToldKey
-from watcher.pipeline import delivering, sending, settling
+from watcher.model.state import Alert, AlertState, EndReason, Group, Owed, Told
+from watcher.pipeline import delivering, owing, sending, settling
 from watcher.pipeline.core import Step
 from watcher.pipeline.sending import Conversation
-from watcher.routing.route import group_labels
-from watcher.routing.timing import group_id
 
 
 def reroute(step: Step) -> None:
     """Look at every alert's groups, and at every group's times."""
     _forget_told(step)
-    _take_back(step)
     for alert in sorted(step.draft.alerts.all(), key=lambda alert: alert.key):
         if alert.ends_at is None:
             _reroute(step, alert)
-        elif not alert.silenced_by:
+        else:
             _reroute_ended(step, alert)
     _drop_lost_groups(step)
     for group in sorted(step.draft.groups.all(), key=lambda group: group.id):
@@ -34,8 +31,12 @@ def reroute(step: Step) -> None:
 
 
 def _forget_told(step: Step) -> None:
-    """What was told to integrations that the configuration no longer has; what only they heard was told, and is no
-    base line for anybody else."""
+    """What was told and is owed to integrations that the configuration no longer has; what only they heard was told,
+    and is no base line for anybody else."""
+    for group in sorted(step.draft.groups.all(), key=lambda group: group.id):
+        owed = tuple(one for one in group.owed if one.integration in settling.integrations(step, group.receiver))
+        if owed != group.owed:
+            step.draft.groups.put(group.id, msgspec.structs.replace(group, owed=owed))
     for row in sorted(step.draft.told.all(), key=lambda row: row.key):
         if row.key.integration in settling.integrations(step, row.key.receiver):
             continue
@@ -57,49 +58,12 @@ def _drop_lost_groups(step: Step) -> None:
                 step.touch(msgspec.structs.replace(alert, groups=groups))
 
 
-def _take_back(step: Step) -> None:
-    """What was not yet told to have moved, and belongs where it was again, never moved."""
-    for group in sorted(step.draft.groups.all(), key=lambda group: group.id):
-        owed = []
-        for one in group.owed:
-            alert = step.draft.alerts.get(one.alert.key)
-            places = _places(step, alert) if alert is not None and _moved(one, alert) else {}
-            there = one.integration in settling.integrations(step, group.receiver)
-            names = places.get(group.receiver, ()) if there else ()
-            if alert is None or not names:
-                owed.append(one)
-                continue
-            key = ToldKey(receiver=group.receiver, integration=one.integration, alert=alert.key)
-            home = group.id if group.id in names else names[0]
-            message = _on_its_way(step, group, one)
-            told = Told(key=key, group=home, at=step.at, message=message, delivered=not one.unheard)
-            step.draft.told.put(key, msgspec.structs.replace(told, members=step.size(alert.key)))
-        if len(owed) != len(group.owed):
-            step.draft.groups.put(group.id, msgspec.structs.replace(group, owed=tuple(owed)))
-
-
-def _on_its_way(step: Step, group: Group, one: Owed) -> str:
-    """The last message of the conversation that tells of it and was not sent yet."""
-    rows = (row for row in step.draft.outbox.by("group", group.id) if row.integration == one.integration)
-    telling = [row for row in rows if _tells(row, one.alert)]
-    return max(telling, key=lambda row: (row.created_at, row.id)).id if telling else ""
-
-
-def _tells(row: OutboxRow, alert: Alert) -> bool:
-    return any(one.status == "firing" and one.fingerprint == alert.fingerprint for one in row.notification.alerts)
-
-
-def _moved(owed: Owed, alert: Alert) -> bool:
-    over = owed.alert
-    return over.end_reason is EndReason.MOVED and (over.starts_at, None) == (alert.starts_at, alert.ends_at)
-
-
 def _reroute(step: Step, alert: Alert) -> None:
-    if not alert.groups:
+    if not alert.groups and not step.draft.told.by("alert", alert.key):
         # Nobody was to hear of it, or it is to be grouped in this instant.
         step.touch(alert)
         return
-    places = _places(step, alert)
+    places = owing.places(step, alert)
     own = [group for name in alert.groups if (group := step.draft.groups.get(name)) is not None]
     left = [group for group in own if not _stays(group, places)]
     waits = any(group.baseline for group in own if group not in left)
@@ -115,8 +79,8 @@ def _reroute(step: Step, alert: Alert) -> None:
         baseline=alert.baseline and not moved,
         summary=alert.baseline and not moved and any(group.baseline for group in left),
     )
-    if not waits:
-        alert = settling.join(step, alert, news=False)
+    # Also where a summary that was refused is to name it again: others have been told of it already.
+    alert = settling.join(step, alert, news=False)
     step.touch(alert)
     for group in left:
         for name in places.get(group.receiver, ()):
@@ -124,8 +88,9 @@ def _reroute(step: Step, alert: Alert) -> None:
 
 
 def _reroute_ended(step: Step, alert: Alert) -> None:
-    """Its end is owed where it does not belong any more: should it begin anew, it does so elsewhere."""
-    places = _places(step, alert)
+    """Its end is owed where it does not belong any more: should it begin anew, it does so elsewhere, and the summary
+    that was to name it does not."""
+    places = owing.places(step, alert)
     own = [group for name in alert.groups if (group := step.draft.groups.get(name)) is not None]
     left = [group for group in own if group.receiver not in places]
     if not left:
@@ -135,15 +100,8 @@ def _reroute_ended(step: Step, alert: Alert) -> None:
             _owe(step, alert, row, left)
     for group in left:
         _leave(step, group, alert)
-    step.touch(msgspec.structs.replace(alert, groups=tuple(group.id for group in own if group not in left)))
-
-
-def _places(step: Step, alert: Alert) -> dict[str, list[str]]:
-    """Receiver -> the groups in which it is to hear of an alert."""
-    places: dict[str, list[str]] = {}
-    for route, receiver in settling.targets(step.core, alert):
-        places.setdefault(receiver, []).append(group_id(receiver, route.id, group_labels(route, alert.labels)))
-    return places
+    groups = tuple(group.id for group in own if group not in left)
+    step.touch(msgspec.structs.replace(alert, groups=groups, baseline=False))
 
 
 def _stays(group: Group, places: Mapping[str, list[str]]) -> bool:
@@ -171,16 +129,16 @@ def _owe(step: Step, alert: Alert, row: Told, left: Sequence[Group]) -> None:
     step.draft.told.drop(row.key)
     receiver, integration = row.key.receiver, row.key.integration
     message = step.draft.outbox.get(row.message)
+    if integration not in settling.integrations(step, receiver) or (message is not None and owing.ends(message, alert)):
+        return
     # What is on its way is heard first.
     group = delivering.reopened(step, message) if message is not None else step.draft.groups.get(row.group)
     group = group or next((step.draft.groups.get(one.id) for one in left if one.receiver == receiver), None)
-    if group is None or integration not in settling.integrations(step, receiver):
-        return
+    group = group or owing.reopened(step, row.group, (receiver, integration))
     over = msgspec.structs.replace(alert, groups=(), settle_at=None)
     if over.ends_at is None:
         over = msgspec.structs.replace(over, state=AlertState.ENDED, ends_at=step.at, end_reason=EndReason.MOVED)
-    owed = Owed(integration=integration, alert=over, unheard=not row.delivered)
-    step.draft.groups.put(group.id, msgspec.structs.replace(group, owed=(*group.owed, owed)))
+    owing.owe(step, group, [Owed(integration=integration, alert=over, unheard=not row.delivered)])
     if alert.ends_at is None:
         talk = Conversation(group=group, integration=integration)
         sending.note(step, talk, alert.key, ("close", EndReason.MOVED.value, ""))

@@ -69,8 +69,7 @@ def send(step: Step, talk: Conversation, plan: Plan) -> Group:
     for key in plan.firing:
         _tell(step, talk, key, row.id)
     _take_back(step, talk, plan)
-    for key in plan.ended:
-        _untell(step, talk, key)
+    _untell(step, talk, plan.ended)
     for key in (*plan.firing, *plan.ended):
         note(step, talk, key, ("send", reason.value, row.id))
     return _spoken(step, talk, plan)
@@ -78,8 +77,7 @@ def send(step: Step, talk: Conversation, plan: Plan) -> Group:
 
 def let_go(step: Step, talk: Conversation, keys: Sequence[AlertKey]) -> Conversation:
     """These have ended, and the integration does not want to hear of it."""
-    for key in keys:
-        _untell(step, talk, key)
+    _untell(step, talk, keys)
     owed = tuple(one for one in talk.group.owed if one.integration != talk.integration or one.alert.key not in keys)
     return msgspec.structs.replace(talk, group=msgspec.structs.replace(talk.group, owed=owed))
 
@@ -238,12 +236,12 @@ def untell(step: Step, told: Told) -> None:
         step.draft.told.drop(told.key)
 
 
-def _untell(step: Step, talk: Conversation, key: AlertKey) -> None:
-    """Its end is told. A row of another group tells of a later alert under this key."""
-    row_key = ToldKey(receiver=talk.group.receiver, integration=talk.integration, alert=key)
-    row = step.draft.told.get(row_key)
-    if row is not None and (row.group == talk.group.id or step.draft.groups.get(row.group) is None):
-        step.draft.told.drop(row_key)
+def _untell(step: Step, talk: Conversation, keys: Sequence[AlertKey]) -> None:
+    """Their end is told. Where it was owed, the row tells of a later alert under this key."""
+    owed = {alert.key for alert in talk.owed}
+    for key in keys:
+        if key not in owed:
+            step.draft.told.drop(ToldKey(receiver=talk.group.receiver, integration=talk.integration, alert=key))
 
 
 def _spoken(step: Step, talk: Conversation, plan: Plan) -> Group:

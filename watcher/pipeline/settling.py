@@ -301,7 +301,7 @@ def join(step: Step, alert: Alert, *, news: bool) -> Alert:
                 reason=HoldReason.NO_RECEIVER.value,
             )
         )  # fmt: skip
-    alert = msgspec.structs.replace(alert, groups=tuple(names), summary=False)
+    alert = msgspec.structs.replace(alert, groups=tuple(names), summary=alert.summary and not names)
     step.draft.alerts.put(alert.key, alert)
     return alert
 
