@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from math import inf
@@ -21,6 +22,8 @@ from watcher.model.changes import Changes
 from watcher.model.observations import AlertsPosted
 from watcher.model.posted import PostedAlert
 from watcher.ports import Clock, Fenced, Intake, Store, StoreError
+
+log = logging.getLogger("watcher.inbox")
 
 QUIET: Final = 0.01
 """Seconds without a post after which those that gathered are judged."""
@@ -61,7 +64,8 @@ class Inbox:
         """Posters that wait until it is stored."""
         self._coming = 0
         """Alerts that the store is just being given."""
-        self._accepting: set[asyncio.Task[bool]] = set()
+        self._left: set[asyncio.Task[bool]] = set()
+        """Tries whose posters have given up."""
         self._turn = asyncio.Lock()
         """Who waits for room gets it in the order of coming: a large post must not wait for ever behind small ones."""
         self._last = -inf
@@ -72,6 +76,8 @@ class Inbox:
         """Up to this number they do not wait for others."""
         self._doubt = False
         """Something may be stored of which we have not heard."""
+        self.failing = 0
+        """Posters that wait for a store which has failed."""
         self._fenced: Fenced | None = None
         self._ended = False
         self._changed = asyncio.Event()
@@ -121,6 +127,8 @@ class Inbox:
         """Nobody waits any longer."""
         self._ended = True
         self._changed.set()
+        for each in self._left:
+            each.cancel()  # what is stored all the same, the next one takes up
 
     async def run(self) -> None:
         """Hand on to the writer what waits, a portion at a time. Fenced, when the store has said so to a post."""
@@ -141,26 +149,42 @@ class Inbox:
         return not held or held + more <= MOST
 
     async def _stored(self, posted: tuple[PostedAlert, ...]) -> bool:
-        body = _encoder.encode(posted)
-        while not self._ended:
-            self._coming += len(posted)
-            accepting = asyncio.create_task(self._accept(posted, body))
-            self._accepting.add(accepting)
-            accepting.add_done_callback(self._accepting.discard)
-            if await asyncio.shield(accepting):
-                return True
-            if self._fenced is not None:
-                raise self._fenced
-            await asyncio.sleep(AGAIN)
-        return False
+        body, failed = _encoder.encode(posted), False
+        try:
+            while not self._ended:
+                if await self._tried(posted, body):
+                    return True
+                if self._fenced is not None:
+                    raise self._fenced
+                self.failing, failed = self.failing + (not failed), True
+                await asyncio.sleep(AGAIN)
+            return False
+        finally:
+            self.failing -= failed
+
+    async def _tried(self, posted: tuple[PostedAlert, ...], body: bytes) -> bool:
+        """It goes on where its poster has given up: what gets stored after all is judged in its order."""
+        self._coming += len(posted)
+        accepting = asyncio.create_task(self._accept(posted, body))
+        try:
+            return await asyncio.shield(accepting)
+        except asyncio.CancelledError:
+            if self._ended:
+                accepting.cancel()
+            elif not accepting.done():
+                self._left.add(accepting)
+                accepting.add_done_callback(self._left.discard)
+            raise
 
     async def _accept(self, posted: tuple[PostedAlert, ...], body: bytes) -> bool:
-        """One try, which goes on where its poster has given up: what gets stored after all is judged in its order."""
         now = self._clock.now()
         try:
             number = await self._store.accept(body, now)
-        except StoreError:
+        except StoreError as error:
             self._doubt = True
+            if not (self.failing or self.store_fails()):
+                said = {"event": "store.failing", "error": str(error)}
+                log.error("the store does not answer; who posts waits", extra=said)
         except Fenced as error:
             self._fenced = error
         else:

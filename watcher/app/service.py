@@ -173,8 +173,8 @@ class Service:
 
     @property
     def store_failing(self) -> bool:
-        """A commit waits for it, or it does not answer though nothing has to be written."""
-        return self.writer.stats.store_failing or self.pulse.away
+        """A commit or a post waits for it, or it does not answer though nothing has to be written."""
+        return self.writer.stats.store_failing or self.pulse.away or self.inbox.failing > 0
 
     def _scopes(self, settings: Settings) -> tuple[Scope, ...]:
         return scopes(settings.watch) if self._outside.client is not None else ()
