@@ -134,7 +134,7 @@ class Standby:
         return answer
 
     async def _wait_for_judging(self) -> None:
-        """The leader acknowledges posts before they are in a commit (`inbox`), and lets its own readers wait for that."""
+        """The leader acknowledges posts before they are in a commit (`inbox`), and has its own readers wait for it."""
         posts = self._posts
         with contextlib.suppress(StoreError, aiohttp.ClientError, OSError, TimeoutError, ValueError):
             async with asyncio.timeout(JUDGED_WITHIN):

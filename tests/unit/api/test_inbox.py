@@ -30,6 +30,13 @@ class Shaky(MemoryStore):
     hanging = False
     fenced = False
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.read = asyncio.Event()
+        self.read.set()
+
     async def accept(self, body: bytes, at: datetime) -> int:
         if self.fenced:
             raise Fenced("another one writes")
@@ -38,11 +45,17 @@ class Shaky(MemoryStore):
         if self.failing and not self.vague:
             self.failing -= 1
             raise StoreError("away")
+        await self.answers.wait()
         number = await super().accept(body, at)
         if self.failing:
             self.failing -= 1
             raise StoreError("the answer was lost")
         return number
+
+    async def accepted(self) -> Sequence[tuple[int, datetime, bytes]]:
+        found = await super().accepted()
+        await self.read.wait()
+        return found
 
 
 class World:
@@ -179,6 +192,46 @@ async def test_what_may_have_been_stored_is_judged_before_what_comes_later(
         assert found + (await world.judge() if len(found) < 2 else []) == ["A", "B"]
 
 
+async def test_what_is_stored_after_its_poster_gave_up_is_judged_without_another_post(world: World) -> None:
+    world.store.answers.clear()
+    async with world.running(), asyncio.timeout(20):
+        assert not await world.post("A", within=SOON)
+        world.store.answers.set()
+        assert await world.judge() == ["A"]
+    assert await world.store.accepted() == []
+
+
+async def test_what_may_have_been_stored_is_judged_without_another_post(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "AGAIN", 60.0)
+    world.store.failing, world.store.vague = 1, True
+    async with world.running(), asyncio.timeout(20):
+        await asyncio.sleep(0)
+        assert not await world.post("A", within=SOON)
+        assert await world.judge() == ["A"]
+
+
+async def test_what_is_stored_unheard_of_while_one_looks_for_that_is_found_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "AGAIN", 60.0)
+    world.store.failing, world.store.vague = 2, True
+    world.store.read.clear()
+    async with world.running(), asyncio.timeout(20):
+        assert not await world.post("A", within=SOON)
+        assert not await world.post("B", within=SOON)
+        world.store.read.set()
+        found = await world.judge()
+        assert found + (await world.judge() if len(found) < 2 else []) == ["A", "B"]
+
+
+async def test_a_stored_post_that_cannot_be_read_is_the_stores_trouble(world: World) -> None:
+    await world.store.accept(b'[{"labels": 1}]', SystemClock().now())
+    with pytest.raises(StoreError, match="a newer one"):
+        await world.inbox.resume()
+
+
 async def test_what_one_process_acknowledged_the_next_one_judges(world: World) -> None:
     assert await world.post("A")
     assert await world.post("B")
@@ -207,6 +260,32 @@ async def test_who_posts_more_than_is_judged_waits_and_is_told_in_the_end(
         assert await world.judge() == ["G"]
 
 
+async def test_many_that_post_at_once_find_no_more_room_than_there_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "MOST", 3)
+    world.store.answers.clear()
+    posting = [asyncio.create_task(world.post(name, within=SOON)) for name in "ABCDEFGH"]
+    await asyncio.sleep(0)
+    world.store.answers.set()
+    assert [await each for each in posting] == [True] * 3 + [False] * 5
+    assert world.inbox.alerts == 3
+
+
+async def test_a_large_post_gets_room_before_small_ones_that_came_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "MOST", 3)
+    assert await world.post("A")
+    large = asyncio.create_task(world.post("B", "C", "D"))
+    await asyncio.sleep(0)
+    small = asyncio.create_task(world.post("E"))
+    async with world.running(), asyncio.timeout(20):
+        assert [await world.judge() for _ in range(3)] == [["A"], ["B", "C", "D"], ["E"]]
+    assert await large
+    assert await small
+
+
 async def test_who_may_not_write_any_more_takes_nothing_and_ends(world: World) -> None:
     world.store.fenced = True
     async with world.running() as loop:
@@ -225,3 +304,13 @@ async def test_a_service_that_stops_keeps_nobody_waiting(world: World, monkeypat
     async with asyncio.timeout(10):
         await reading
         assert not await posting
+
+
+async def test_a_service_that_stops_tries_no_more_to_store_what_its_poster_gave_up(world: World) -> None:
+    world.store.answers.clear()
+    assert not await world.post("A", within=SOON)
+    world.inbox.end()
+    await asyncio.sleep(0.01)
+    world.store.answers.set()
+    await asyncio.sleep(0.01)
+    assert await world.store.accepted() == []

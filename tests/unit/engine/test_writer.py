@@ -16,7 +16,8 @@ from tests.support.timeline import PODS, START, core, shipped_rules
 from watcher.engine.queue import IntakeQueue
 from watcher.engine.writer import Writer
 from watcher.model.changes import Changes, View
-from watcher.model.observations import ClockJumped, Ended, EventType, Input, PodSeen, Synced
+from watcher.model.observations import AlertsPosted, ClockJumped, Ended, EventType, Input, PodSeen, Synced
+from watcher.model.posted import PostedAlert
 from watcher.model.state import Meta
 from watcher.pipeline import next_wake
 from watcher.ports import StoreError
@@ -274,3 +275,18 @@ async def test_the_loop_takes_what_is_queued_and_drains_it_at_the_end() -> None:
     await one.drain()
     assert set(one.view.pods.rows) == {"uid-web-1"}
     assert len(queue) == 0
+
+
+@pytest.mark.parametrize(("waited", "as_of"), [pytest.param(9, None, id="soon"), pytest.param(11, START, id="late")])
+async def test_a_post_that_could_not_be_judged_soon_is_judged_as_of_its_acceptance(
+    waited: int, as_of: datetime | None
+) -> None:
+    """One whose end has passed meanwhile would be forgotten untold."""
+    judge, _, clock, _ = writer()
+    recorded: list[Input] = []
+    judge.record = recorded.extend
+    one = PostedAlert(labels={"alertname": "A"}, ends_at=START + timedelta(seconds=5))
+    clock.time += timedelta(seconds=waited)
+    await judge.step([AlertsPosted(at=START, alerts=(one,), number=1)])
+    assert [each.accepted for each in recorded if isinstance(each, AlertsPosted)] == [as_of]
+    assert [key.alertname for key in judge.view.alerts.rows] == (["A"] if as_of else [])
