@@ -11,7 +11,7 @@ import pytest
 from tests.support.pods import backoff, dead, pod
 from tests.support.timeline import GROUP_BY, Timeline, time
 from watcher.lib.matchers import parse_matchers
-from watcher.model.observations import AlertsPosted, ClockJumped
+from watcher.model.observations import AlertsPosted, ClockJumped, StoreAway
 from watcher.model.posted import PostedAlert
 from watcher.pipeline.posting import refusal
 from watcher.routing.inhibition import InhibitRule
@@ -160,6 +160,27 @@ def test_what_was_accepted_and_not_judged_before_a_kill_is_judged_as_of_then() -
     story.until(HOUR)
     assert [one[1] for one in said(story)] == ["HighCPU, Over", "-HighCPU:expired, -Over:expired"]
     assert all(row.ends_at for row in story.player.view.alerts.rows.values())
+
+
+def test_what_could_not_be_posted_again_while_nothing_could_be_stored_has_not_ended() -> None:
+    story = plain()
+    posts(story, 1, alert(begin=0, end=4 * MINUTE), alert({"alertname": "Over"}, begin=0, end=2 * MINUTE))
+    story.until(3 * MINUTE)
+    story.at(6 * MINUTE).takes(StoreAway(at=time(6 * MINUTE), since=time(3 * MINUTE)))
+    story.until(10 * MINUTE)
+    assert not any("-HighCPU" in one for _, one in said(story))
+    posts(story, 10 * MINUTE, alert(begin=0, end=14 * MINUTE))
+    story.until(HOUR)
+    assert [one[1] for one in said(story)] == ["HighCPU, Over", "HighCPU, -Over:expired", "-HighCPU:expired"]
+
+
+def test_a_group_waits_from_when_its_first_alert_was_accepted() -> None:
+    story = plain()
+    story.at(20).takes(AlertsPosted(at=time(20), accepted=time(13), alerts=(alert(end=HOUR),)))
+    story.until(22.9)
+    assert not story.sent
+    story.until(24)
+    assert len(story.sent) == 1
 
 
 def test_47_downtime_resolves_nothing_and_fires_nothing_anew() -> None:

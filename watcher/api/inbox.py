@@ -35,6 +35,8 @@ MOST: Final = 20_000
 """Alerts that may wait to be judged: who posts more than is judged in the long run is held back."""
 READ_WITHIN: Final = 5.0
 """Seconds that a reader waits for what was acknowledged before."""
+LOOK_EVERY: Final = 60.0
+"""Seconds without a post after which it is looked for what was stored unheard of."""
 AGAIN: Final = 0.5
 """Seconds after which a store that failed is asked again."""
 
@@ -82,6 +84,7 @@ class Inbox:
         self._ended = False
         self._changed = asyncio.Event()
         self.store_fails: Callable[[], bool] = lambda: False
+        self.on_failure: Callable[[], None] = lambda: None
 
     async def resume(self) -> None:
         """Take up what an earlier process acknowledged and did not judge. StoreError."""
@@ -133,10 +136,10 @@ class Inbox:
     async def run(self) -> None:
         """Hand on to the writer what waits, a portion at a time. Fenced, when the store has said so to a post."""
         while not self._ended:
-            await self._until(lambda: bool(self._waiting or self._doubt or self._fenced))
+            await self._until(lambda: bool(self._waiting or self._doubt or self._fenced), LOOK_EVERY)
             if self._fenced is not None:
                 raise self._fenced
-            if self._doubt:
+            if self._doubt or not self._waiting:
                 await self._look()
             while (pause := self._pause()) > 0:
                 await self._until(lambda: self._pause() == 0, pause)
@@ -182,13 +185,14 @@ class Inbox:
             number = await self._store.accept(body, now)
         except StoreError as error:
             self._doubt = True
+            self.on_failure()
             if not (self.failing or self.store_fails()):
                 said = {"event": "store.failing", "error": str(error)}
                 log.error("the store does not answer; who posts waits", extra=said)
         except Fenced as error:
             self._fenced = error
         else:
-            self._append(number, AlertsPosted(at=now, number=number, alerts=posted))
+            self._append(number, AlertsPosted(at=now, accepted=now, number=number, alerts=posted))
             return True
         finally:
             self._coming -= len(posted)

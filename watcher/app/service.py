@@ -156,6 +156,7 @@ class Service:
         self.writer = Writer(core_of(self.settings), view, store, clock, self.queue, self._hand_on)
         self.writer.in_flight = self.dispatcher.in_flight
         self.inbox.store_fails = lambda: self.store_failing
+        self.inbox.on_failure = self._doubt_store
         self.writer.withhold = lambda changes: self.dispatcher.withhold(changes.outbox)
         self.writing = Writing(self.writer, self.queue, clock)
         if self.settings.record and self._outside.working:
@@ -175,6 +176,9 @@ class Service:
     def store_failing(self) -> bool:
         """A commit or a post waits for it, or it does not answer though nothing has to be written."""
         return self.writer.stats.store_failing or self.pulse.away or self.inbox.failing > 0
+
+    def _doubt_store(self) -> None:
+        self.writer.doubtful = True
 
     def _scopes(self, settings: Settings) -> tuple[Scope, ...]:
         return scopes(settings.watch) if self._outside.client is not None else ()

@@ -107,7 +107,9 @@ class Worker:
     def _wait_for(self) -> float | None:
         """Seconds until the next row may be sent; None: something else has to happen first."""
         alone = self._width == 1 or self.channel.failures
-        if (alone and (self._flying or self._resting)) or len(self._flying) >= self._width:
+        begun = len(self._flying) + len(self._resting)
+        # What is sent and not recorded yet is sent again after a kill: there is never more of it than that.
+        if begun >= (1 if alone else self._width):
             return None
         # The channel's pause first: while it lasts, nobody has to look through thousands of rows at each commit.
         rest = self._clock.until(self.channel.not_before) if self.channel.not_before is not None else 0.0

@@ -22,7 +22,7 @@ from watcher.engine.queue import IntakeQueue
 from watcher.engine.stats import QUICK, Buckets, StoreStats
 from watcher.model.changes import Changes, View
 from watcher.model.hints import Mistake
-from watcher.model.observations import AlertsPosted, ClockJumped, ConfigLoaded, Input
+from watcher.model.observations import AlertsPosted, ClockJumped, ConfigLoaded, Input, StoreAway
 from watcher.pipeline import Core, TimerFailed, handle, next_wake
 from watcher.ports import Clock, Store, StoreError
 
@@ -30,9 +30,6 @@ log = logging.getLogger("watcher.writer")
 
 BATCH = 500
 MISTAKES_KEPT = 200
-LATE = timedelta(seconds=10)
-"""Posted alerts that waited longer than that (the store was away) are judged as of when they were accepted: one whose
-end has passed meanwhile would be forgotten untold."""
 _TICK = timedelta(microseconds=1)
 
 
@@ -75,6 +72,9 @@ class Writer:
         self._last = view.meta.now or self.clock.now()
         self.clock.not_before(self._last)
         self.busy = False
+        self.doubtful = False
+        """Something else could not be stored: nothing is judged before the store has taken a commit again."""
+        self._away_since: datetime | None = None
         self.record: Callable[[Sequence[Input]], None] | None = None
         self.in_flight: Callable[[], frozenset[str]] = frozenset
         self.withhold: Callable[[Changes], None] = _nothing
@@ -114,6 +114,9 @@ class Writer:
         yield inputs[begin:]
 
     async def _step(self, inputs: Sequence[Input]) -> None:
+        if self.doubtful:
+            self.doubtful = False
+            await self._commit(Changes(), self._last)
         stamped: list[Input] = [*self._jumps(), *(self._stamp(one) for one in inputs)]
         if self.record is not None and stamped:
             self.record(stamped)
@@ -137,7 +140,11 @@ class Writer:
         return self._last
 
     def _jumps(self) -> list[Input]:
-        """What the clock skipped since the last step: downtime, by which nothing begins or ends."""
+        """What was missed since the last step: what the clock skipped, and what could not be stored."""
+        away: list[Input] = []
+        if self._away_since is not None:
+            away.append(StoreAway(at=self._stamp_now(), since=self._away_since))
+            self._away_since = None
         jumps: list[Input] = []
         for jump in self.clock.jumped():
             since = max(jump.since, self._last)
@@ -145,13 +152,10 @@ class Writer:
             jumps.append(ClockJumped(at=self._last, since=min(since, self._last)))
         self.stats.clock_jumps += len(jumps)
         self.stats.clock_behind_seconds = max(0.0, self.clock.behind.total_seconds())
-        return jumps
+        return [*away, *jumps]
 
     def _stamp(self, one: Input) -> Input:
-        at = self._stamp_now()
-        if isinstance(one, AlertsPosted) and one.accepted is None and at - one.at > LATE:
-            return msgspec.structs.replace(one, at=at, accepted=one.at)
-        return msgspec.structs.replace(one, at=at)
+        return msgspec.structs.replace(one, at=self._stamp_now())
 
     def _ask(self, inputs: Sequence[Input], now: datetime) -> Changes:
         """A stage that raises is isolated to its timer or observation: that one is set aside, the rest goes on."""
@@ -214,6 +218,8 @@ class Writer:
             sleep=asyncio.sleep,
         )
         await retrying(self._commit_once, changes, at)
+        if self.stats.store_failing:
+            self._away_since = at
         self.stats.store_failing = False
         self.stats.commits += 1
 

@@ -132,6 +132,12 @@ class ClockJumped(Observed, frozen=True, kw_only=True, tag="jumped"):
     since: datetime
 
 
+class StoreAway(Observed, frozen=True, kw_only=True, tag="away"):
+    """From `since` to `at` nothing could be stored: what others would have posted again meanwhile was refused."""
+
+    since: datetime
+
+
 class Synced(Observed, frozen=True, kw_only=True, tag="synced"):
     """The list of `scope` is over. With `complete`, what it did not hold is gone (a partial list closes nothing)."""
 
@@ -186,8 +192,7 @@ class AlertsPosted(Observed, frozen=True, kw_only=True, tag="posted"):
 
     alerts: tuple[PostedAlert, ...]
     accepted: datetime | None = None
-    """When they were taken, if they could not be judged soon: the process was killed, or the store was away. None: they
-    come just now."""
+    """When they were acknowledged; None: just now."""
     number: int = 0
     """In the store, until they are judged; 0: they are not there."""
 
@@ -223,6 +228,7 @@ Input = (
     | StatsSampled
     | StreamHealth
     | ClockJumped
+    | StoreAway
     | EvidenceArrived
     | DeliveryDone
     | SendTestAsked

@@ -37,6 +37,7 @@ from watcher.model.observations import (
     SilenceExpireAsked,
     Started,
     StatsSampled,
+    StoreAway,
     StreamHealth,
     Synced,
 )
@@ -74,7 +75,7 @@ def handle(core: Core, view: View, inputs: Iterable[Input], now: datetime) -> Ch
     step = Step(core=core, draft=draft, at=draft.meta.now or now)
     for one in inputs:
         at = max(one.at, draft.meta.now or one.at)
-        _run_timers(step, one.since if isinstance(one, ClockJumped) else at, closed=False)
+        _run_timers(step, one.since if isinstance(one, ClockJumped | StoreAway) else at, closed=False)
         _advance(step, at)
         _take(step, one)
     at = max(now, draft.meta.now or now)
@@ -168,6 +169,8 @@ def _take_other(step: Step, one: Input) -> None:
             scopes.health(step, one)
         case ClockJumped():
             jumping.jumped(step, one)
+        case StoreAway():
+            posting.grant(step)
         case ConfigLoaded():
             configuring.loaded(step, one)
         case ConfigRejected():

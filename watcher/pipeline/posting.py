@@ -1,13 +1,13 @@
 """Posted alerts: begun, merged and ended as Alertmanager does it, and kept over restarts.
 
 What Watcher raises itself is refused: only detection ends what detection began. An alert that nobody posted again while
-Watcher did not run has not ended by that: it is given `resolve_timeout` from the moment Watcher is ready.
+Watcher did not run, or could store nothing, has not ended by that: it is given `resolve_timeout` from then on.
 Source: alertmanager-facts, section 1 (types.Alert.Merge, api/v2 postAlertsHandler).
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -23,6 +23,9 @@ from watcher.model.state import Alert, AlertState, EndReason
 from watcher.pipeline.alerting import end_alert
 from watcher.pipeline.core import Core, Step
 from watcher.routing.inhibition import sides
+
+LATE = timedelta(seconds=10)
+"""An alert that has waited longer to be judged is taken as of its acceptance, even though its end has passed."""
 
 
 def refusal(core: Core, view: View, one: PostedAlert, at: datetime) -> str:
@@ -54,7 +57,7 @@ def _take(step: Step, one: PostedAlert, at: datetime) -> None:
     ours = any(other.posted is None for other in step.draft.alerts.by("fingerprint", mark))
     if ours or new.starts_at > new.ends_at:
         return
-    if at < new.ends_at <= step.at:
+    if at < new.ends_at <= step.at and step.at - at > LATE:
         new = _granted(step, new)
     key = AlertKey(alertname=labels.get("alertname", ""), posted=mark)
     old = step.draft.alerts.get(key)

@@ -290,8 +290,10 @@ def summary_id(receiver: str) -> str:
 def join(step: Step, alert: Alert, *, news: bool) -> Alert:
     """Put it into its groups; what fires anew is still in those that have not told of its end."""
     names = list(alert.groups)
+    # A rush of posts is judged a while after it came, and must not wait twice.
+    begun = alert.posted.updated_at if news and alert.posted is not None else step.at
     for route, receiver in targets(step.core, alert):
-        name = _group_for(step, alert, route, receiver)
+        name = _group_for(step, alert, route, receiver, begun)
         if name not in names:
             names.append(name)
     if not names and news:
@@ -314,7 +316,7 @@ def targets(core: Core, alert: Alert) -> list[tuple[Route, str]]:
     return [(route, own or route.receiver) for route in core.route.match(alert.labels) if route.receiver]
 
 
-def _group_for(step: Step, alert: Alert, route: Route, receiver: str) -> str:
+def _group_for(step: Step, alert: Alert, route: Route, receiver: str, begun: datetime) -> str:
     """The group of this route that the alert belongs to, made if it is the first; the summary's for the baseline."""
     summary = alert.summary and step.core.first_start is FirstStart.SUMMARY
     labels = {} if summary else group_labels(route, alert.labels)
@@ -322,7 +324,7 @@ def _group_for(step: Step, alert: Alert, route: Route, receiver: str) -> str:
     group = step.draft.groups.get(name)
     if group is None:
         group = Group(
-            id=name, route=route.id, receiver=receiver, labels=labels, due=step.at + route.group_wait,
+            id=name, route=route.id, receiver=receiver, labels=labels, due=begun + route.group_wait,
             baseline=summary,
         )  # fmt: skip
     if alert.key not in group.alerts:

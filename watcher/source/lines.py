@@ -2,7 +2,7 @@
 
 The shape is design.md's: `{"at","kind":"Pod","event":"LISTED|ADDED|MODIFIED|DELETED|LISTING|SYNCED|FORBIDDEN",
 "scope"?,"object"?}` for each kind that is watched, `StatsSummary/SAMPLED` with `"node"`, `Stream/STALE|ALIVE` with
-`"scope"`, `Evidence/FETCHED`, `Downtime/STARTED|JUMPED`, `Config/LOADED|REFUSED`, `Delivery/DONE`,
+`"scope"`, `Evidence/FETCHED`, `Downtime/STARTED|JUMPED|AWAY`, `Config/LOADED|REFUSED`, `Delivery/DONE`,
 `Message/TEST|RESEND`, `Silence/ASKED|EXPIRE`, `Alert/POSTED`, and `{"at","event":"ENDED"}`. A scope is written only
 where it is one namespace. Objects are decoded straight into narrow records: 130,000 lines/s. Records of lines are in
 `lineshapes`; files, and what other tools write, in `recording`, `reading` and `documents`.
@@ -36,6 +36,7 @@ from watcher.model.observations import (
     SilenceExpireAsked,
     Started,
     StatsSampled,
+    StoreAway,
     StreamHealth,
     Synced,
     object_of,
@@ -137,6 +138,8 @@ def _own_line(observation: Input) -> Written:
             return Written(at=at, kind="Downtime", event="STARTED", object=begun)
         case ClockJumped(since=since):
             return Written(at=at, kind="Downtime", event="JUMPED", object=JumpBody(since=since))
+        case StoreAway(since=since):
+            return Written(at=at, kind="Downtime", event="AWAY", object=JumpBody(since=since))
         case StreamHealth(scope=scope, stale_since=since, reason=reason):
             event = "ALIVE" if since is None else "STALE"
             health = HealthBody(since=since, reason=reason)
@@ -221,10 +224,10 @@ def _downtime(line: DowntimeLine) -> Input | None:
     if line.event == "STARTED":
         # Of a kind that is not read here no list will come, so nothing may wait for one.
         return Started(at=line.at, since=since, scopes=_readable(line.object.scopes), excluded=line.object.excluded)
-    if line.event == "JUMPED":
+    if line.event in ("JUMPED", "AWAY"):
         if since is None:
-            raise LineError("JUMPED without `since`")
-        return ClockJumped(at=line.at, since=since)
+            raise LineError(f"{line.event} without `since`")
+        return ClockJumped(at=line.at, since=since) if line.event == "JUMPED" else StoreAway(at=line.at, since=since)
     return None
 
 

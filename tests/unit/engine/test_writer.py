@@ -16,8 +16,7 @@ from tests.support.timeline import PODS, START, core, shipped_rules
 from watcher.engine.queue import IntakeQueue
 from watcher.engine.writer import Writer
 from watcher.model.changes import Changes, View
-from watcher.model.observations import AlertsPosted, ClockJumped, Ended, EventType, Input, PodSeen, Synced
-from watcher.model.posted import PostedAlert
+from watcher.model.observations import ClockJumped, Ended, EventType, Input, PodSeen, StoreAway, Synced
 from watcher.model.state import Meta
 from watcher.pipeline import next_wake
 from watcher.ports import StoreError
@@ -277,16 +276,27 @@ async def test_the_loop_takes_what_is_queued_and_drains_it_at_the_end() -> None:
     assert len(queue) == 0
 
 
-@pytest.mark.parametrize(("waited", "as_of"), [pytest.param(9, None, id="soon"), pytest.param(11, START, id="late")])
-async def test_a_post_that_could_not_be_judged_soon_is_judged_as_of_its_acceptance(
-    waited: int, as_of: datetime | None
-) -> None:
-    """One whose end has passed meanwhile would be forgotten untold."""
-    judge, _, clock, _ = writer()
-    recorded: list[Input] = []
-    judge.record = recorded.extend
-    one = PostedAlert(labels={"alertname": "A"}, ends_at=START + timedelta(seconds=5))
-    clock.time += timedelta(seconds=waited)
-    await judge.step([AlertsPosted(at=START, alerts=(one,), number=1)])
-    assert [each.accepted for each in recorded if isinstance(each, AlertsPosted)] == [as_of]
-    assert [key.alertname for key in judge.view.alerts.rows] == (["A"] if as_of else [])
+async def test_what_could_not_be_stored_for_a_while_is_told_before_all_that_comes_after_it() -> None:
+    one, store, _, _ = writer()
+    stamped = stamped_by(one)
+    await one.step([SYNCED])
+    store.failures = 2
+    await one.step([sees("web-1")])
+    await one.step([sees("web-2")])
+    away = stamped[2]
+    assert isinstance(away, StoreAway)
+    assert stamped[1].at < away.since < away.at < stamped[3].at
+    await one.step([sees("web-3")])
+    assert [type(each) for each in stamped] == [Synced, PodSeen, StoreAway, PodSeen, PodSeen], "once"
+
+
+async def test_nothing_is_judged_while_the_store_is_in_doubt() -> None:
+    one, store, _, _ = writer()
+    stamped = stamped_by(one)
+    await one.step([SYNCED])
+    store.failures, one.doubtful = 1, True
+    await one.step([sees("web-1")])
+    assert [type(each) for each in stamped] == [Synced, StoreAway, PodSeen]
+    one.doubtful = True
+    await one.step([sees("web-1")])
+    assert [type(each) for each in stamped] == [Synced, StoreAway, PodSeen, PodSeen]

@@ -64,6 +64,7 @@ from watcher.model.observations import (
     SilenceExpireAsked,
     Started,
     StatsSampled,
+    StoreAway,
     StreamHealth,
     Synced,
 )
@@ -157,6 +158,7 @@ OF_ALL_KINDS: list[Input] = [
     StreamHealth(at=at(9), scope=Scope(kind="Node"), stale_since=at(1), reason="nothing was heard of it"),
     StreamHealth(at=at(9), scope=Scope(kind="Event", namespace="shop")),
     ClockJumped(at=at(100), since=at(9)),
+    StoreAway(at=at(101), since=at(100)),
     ConfigLoaded(at=at(101), scopes=(Scope(kind="Pod"),), excluded=("kube-system",), again=(Scope(kind="Pod"),)),
     ConfigRejected(at=at(102), errors=2, reason="config.yaml:1:1: unknown key"),
 ]
