@@ -29,8 +29,8 @@ QUIET: Final = 0.01
 """Seconds without a post after which those that gathered are judged."""
 GATHER: Final = 0.5
 """Seconds that one waits for others at most."""
-PORTION: Final = 500
-"""Alerts that are judged in one step: some 30 ms, in which nothing else is done."""
+PORTION: Final = 250
+"""Alerts that are judged in one step: some 15 ms, in which nothing else is done."""
 MOST: Final = 20_000
 """Alerts that may wait to be judged: who posts more than is judged in the long run is held back."""
 READ_WITHIN: Final = 5.0

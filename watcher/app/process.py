@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -67,6 +68,9 @@ async def run(settings: Settings, options: RunOptions) -> int:
         listener = stack.enter_context(listen(settings.http.host, settings.http.port))
         async with given_up(stop):
             process = await stack.enter_async_context(prepared(settings, options))
+        # What is loaded by now stays: a full collection need not walk through it, a tenth of a second each time.
+        gc.collect()
+        gc.freeze()
         if not stop.is_set():
             await process.serve(listener, stop)
     return 0

@@ -195,12 +195,10 @@ class Overlay(Generic[K, V]):
             self._next += 1
         while self._heap and (self._heap[0] in self._muted or not self._valid(self._heap[0])):
             heapq.heappop(self._heap)
-        candidates = []
-        if self._next < len(timers):
-            candidates.append(timers[self._next])
-        if self._heap:
-            candidates.append(self._heap[0])
-        return min(candidates) if candidates else None
+        below = timers[self._next] if self._next < len(timers) else None
+        if not self._heap or below is None:
+            return self._heap[0] if self._heap else below
+        return min(below, self._heap[0])
 
     def _valid(self, timer: Timer) -> bool:
         assert self._base.timer is not None

@@ -192,6 +192,8 @@ class Step(msgspec.Struct):
         return self.core.routes.get(group.route) or self.core.route
 
     def members(self, alert: AlertKey) -> list[Member]:
-        """The members that make the alert fire, longest active first."""
+        """The members that make the alert fire, longest active first. One that others posted has none."""
+        if alert.posted:
+            return []
         active = [m for m in self.draft.members.by("alert", alert) if m.state is not MemberState.PENDING]
         return sorted(active, key=lambda m: (m.since, m.key))

@@ -103,7 +103,7 @@ def _conversation(step: Step, group: Group, integration: str, alerts: list[Alert
                 row = msgspec.structs.replace(row, lost=True) if row.delivered else None
         if row is not None:
             told[alert.key] = row
-    told_anyway = {alert.key for alert in alerts if _is_news(step, group, alert, told)}
+    told_anyway = {alert.key for alert in alerts if debts and _is_news(step, group, alert, told)}
     owed = tuple(one.alert for key, one in sorted(debts.items()) if key not in told_anyway)
     unheard.update(alert.key for alert in owed if debts[alert.key].unheard)
     for alert in owed:
