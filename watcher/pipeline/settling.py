@@ -327,7 +327,8 @@ def _group_for(step: Step, alert: Alert, route: Route, receiver: str, begun: dat
             id=name, route=route.id, receiver=receiver, labels=labels, due=begun + route.group_wait,
             baseline=summary,
         )  # fmt: skip
-    if alert.key not in group.alerts:
+    # What it says of itself first: a group of ten thousand is not to be looked through for each that joins it.
+    if name not in alert.groups or alert.key not in group.alerts:
         step.draft.groups.put(name, msgspec.structs.replace(group, alerts=(*group.alerts, alert.key)))
     return name
 
