@@ -22,8 +22,9 @@ import msgspec
 import uvicorn
 from starlette.requests import Request
 
+from watcher.app.lent import Outside
 from watcher.app.reloading import Reloader
-from watcher.app.service import Outside, Service
+from watcher.app.service import Service
 from watcher.app.standby import Standby, not_now
 from watcher.app.waiting import first, given_up
 from watcher.engine.clock import SteadyClock, SystemClock

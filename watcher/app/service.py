@@ -12,14 +12,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
-from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-import msgspec
 from prometheus_client.core import Metric
 
 from watcher.api.access import Access
@@ -28,6 +25,7 @@ from watcher.api.inbox import Inbox
 from watcher.api.inside import Inside, PostStats
 from watcher.api.outcomes import Outcomes
 from watcher.app import access
+from watcher.app.lent import Outside
 from watcher.app.metrics import Parts, Replica, service_metrics, standby_metrics
 from watcher.app.waiting import ended, first
 from watcher.app.watching import Watching, scopes
@@ -50,11 +48,10 @@ from watcher.model.observations import ConfigLoaded, ConfigRejected, Scope, Star
 from watcher.model.state import MessageState
 from watcher.notify.channels import traits
 from watcher.pipeline import Core
-from watcher.ports import Clock, Sender, Store
+from watcher.ports import Sender
 from watcher.settings.core import core_of
 from watcher.settings.original import original
 from watcher.settings.records import Settings
-from watcher.source.client import KubeClient
 from watcher.source.evidence import KubeEvidence
 from watcher.source.recording import RecordingWriter
 
@@ -62,30 +59,6 @@ log = logging.getLogger("watcher.app")
 
 DRAIN_WITHIN = 1.0
 """Seconds for what is still queued after that; a store that is away is not waited for."""
-
-STOP_WITHIN = 8.0
-"""Seconds for what is in flight at the end; Kubernetes gives 30 s, and SIGKILL loses nothing either."""
-
-
-class Outside(msgspec.Struct, frozen=True, kw_only=True):
-    """What the process lends it."""
-
-    clock: Clock
-    store: Store
-    session: aiohttp.ClientSession
-    executor: Executor
-    client: KubeClient | None
-    """None: no cluster is watched."""
-    began: float
-    """Monotonic seconds when the process began."""
-    epoch: int = 0
-    """In which it may write."""
-    may_send: Callable[[], bool] | None = None
-    """Asked before each message: whether we lead."""
-    stop_within: float = STOP_WITHIN
-    """Seconds for what is in flight at the end."""
-    working: bool = True
-    """Whether it will run; else it only answers (standby.py)."""
 
 
 class Service:

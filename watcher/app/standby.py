@@ -22,7 +22,8 @@ from starlette.responses import Response
 from yarl import URL
 
 from watcher.api import answers, v2, v2shapes
-from watcher.app.service import Outside, Service
+from watcher.app.lent import Outside
+from watcher.app.service import Service
 from watcher.ports import StoreError
 
 log = logging.getLogger("watcher.standby")
