@@ -94,7 +94,8 @@ async def play(world: World) -> None:
         for receiver in world.receivers:
             receiver.calm = True
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(plan.drain_within):
+            # A workload may have to break and to heal once more, each after 1.4 lulls.
+            async with asyncio.timeout(plan.drain_within + 3 * lull):
                 await asyncio.gather(*lives)
                 while await world.truth.owed():
                     await asyncio.sleep(0.3)
