@@ -69,13 +69,10 @@ class _Settled:
         self._inbox = inbox
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/api/") and not _is_post(scope):
+        asks = scope["type"] == "http" and scope["path"].startswith("/api/")
+        if asks and not v2.posts_alerts(scope["method"], scope["path"]):
             await self._inbox.settled()
         await self._app(scope, receive, send)
-
-
-def _is_post(scope: Scope) -> bool:
-    return bool(scope["method"] == "POST" and scope["path"].rstrip("/") == f"{v2.PREFIX}/alerts")
 
 
 class _Collector:

@@ -31,6 +31,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 Verbs = Mapping[str, Handler]
 
 
+def posts_alerts(method: str, path: str) -> bool:
+    """Whether a request is a post of alerts, which is acknowledged before it is judged (`inbox`)."""
+    return method == "POST" and path.rstrip("/") == f"{PREFIX}/alerts"
+
+
 async def _described(request: Request) -> Response:
     return v2shapes.body(v2described.document())
 

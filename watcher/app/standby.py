@@ -131,7 +131,7 @@ class Standby:
             return not_now(request, "the leader does not answer")
         if answer.status_code < 300:
             self._looked = None  # who has changed something sees it here too
-            self._posts += request.url.path.rstrip("/") == f"{v2.PREFIX}/alerts"
+            self._posts += v2.posts_alerts(request.method, request.url.path)
         return answer
 
     async def _wait_for_judging(self) -> None:

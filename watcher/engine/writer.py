@@ -117,7 +117,7 @@ class Writer:
         if self.doubtful:
             self.doubtful = False
             await self._commit(Changes(), self._last)
-        stamped: list[Input] = [*self._jumps(), *(self._stamp(one) for one in inputs)]
+        stamped: list[Input] = [*self._missed(), *(self._stamp(one) for one in inputs)]
         if self.record is not None and stamped:
             self.record(stamped)
         now = self._stamp_now()
@@ -139,7 +139,7 @@ class Writer:
         self._last = max(self.clock.now(), self._last + _TICK)
         return self._last
 
-    def _jumps(self) -> list[Input]:
+    def _missed(self) -> list[Input]:
         """What was missed since the last step: what the clock skipped, and what could not be stored."""
         away: list[Input] = []
         if self._away_since is not None:

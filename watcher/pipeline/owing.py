@@ -61,8 +61,9 @@ def is_kept(step: Step, one: Owed, group: Group) -> bool:
 
 def goes_on(over: Alert, alert: Alert | None) -> bool:
     """Whether the instance whose end this is fires."""
-    same = alert is not None and (alert.fingerprint, alert.starts_at) == (over.fingerprint, over.starts_at)
-    return same and alert is not None and alert.ends_at is None
+    if alert is None or alert.ends_at is not None:
+        return False
+    return (alert.fingerprint, alert.starts_at) == (over.fingerprint, over.starts_at)
 
 
 def ends(row: OutboxRow, alert: Alert) -> bool:

@@ -39,7 +39,9 @@ def refusal(core: Core, view: View, one: PostedAlert, at: datetime) -> str:
     same = view.alerts.keys_by("fingerprint", fingerprint(labels))
     if all(view.alerts.rows[key].posted is not None for key in same):
         return ""
-    shown = ", ".join(str(Matcher(name=name, op=MatcherOp.EQUAL, value=value)) for name, value in labels.items())
+    shown = ", ".join(
+        str(Matcher(name=name, op=MatcherOp.EQUAL, value=value)) for name, value in sorted(labels.items())
+    )
     return f"Watcher raises {{{shown}}} itself: only detection ends what detection began"
 
 
